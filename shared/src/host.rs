@@ -1,0 +1,164 @@
+//! The host that is looked at: the only place with absolute paths. Everything is found below a root, so that a copied tree
+//! can stand in for a machine.
+
+use crate::pci::Address;
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// A host tree, normally `/`.
+#[derive(Debug, Clone)]
+pub struct Host {
+    root: PathBuf,
+}
+
+impl Default for Host {
+    fn default() -> Self {
+        Self::new("/")
+    }
+}
+
+macro_rules! places {
+    ($($(#[$doc:meta])* $name:ident = $path:literal;)*) => {
+        impl Host {
+            $($(#[$doc])* pub fn $name(&self) -> PathBuf { self.at($path) })*
+        }
+    };
+}
+
+places! {
+    /// PCI devices by address.
+    pci_devices = "sys/bus/pci/devices";
+    /// PCI drivers by name.
+    pci_drivers = "sys/bus/pci/drivers";
+    /// Writing `1` here makes the kernel look for new PCI devices.
+    pci_rescan = "sys/bus/pci/rescan";
+    /// IOMMU groups by number.
+    iommu_groups = "sys/kernel/iommu_groups";
+    /// VFIO group devices by group number.
+    vfio_class = "sys/class/vfio";
+    /// Framebuffers.
+    graphics_class = "sys/class/graphics";
+    /// Virtual terminal consoles.
+    vtconsole_class = "sys/class/vtconsole";
+    /// Block devices.
+    block_class = "sys/class/block";
+    /// USB devices.
+    usb_devices = "sys/bus/usb/devices";
+    /// Loaded kernel modules.
+    modules = "sys/module";
+    /// Processes.
+    proc = "proc";
+    /// The kernel's command line.
+    kernel_cmdline = "proc/cmdline";
+    /// The kernel's log.
+    kernel_log = "dev/kmsg";
+    /// The cluster file system of Proxmox VE.
+    pve = "etc/pve";
+    /// Pid files and sockets of running VMs.
+    qemu_run = "run/qemu-server";
+    /// PVE's locks on VM configurations.
+    qemu_lock = "var/lock/qemu-server";
+    /// Our configuration.
+    config_file = "etc/pve-hooks/config.toml";
+    /// Executables that people chain after our hook.
+    hooks_d = "etc/pve-hooks/hooks.d";
+    /// State that ends with the boot: locks, intent, originals.
+    run_dir = "run/pve-hooks";
+    /// State that outlives the boot: history and baselines.
+    lib_dir = "var/lib/pve-hooks";
+    /// Where `local:snippets/NAME` points.
+    snippets = "var/lib/vz/snippets";
+    /// Exists where systemd is the init.
+    systemd_marker = "run/systemd/system";
+    /// driverctl's persistent overrides.
+    driverctl_d = "etc/driverctl.d";
+}
+
+impl Host {
+    /// The tree below `root`.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// Whether this is the running machine rather than a tree that stands in for one.
+    pub fn is_live(&self) -> bool {
+        self.root == Path::new("/")
+    }
+
+    /// A path of the host that no method names: for attributes found by walking.
+    pub fn at(&self, relative: &str) -> PathBuf {
+        self.root.join(relative.trim_start_matches('/'))
+    }
+
+    /// The same path as the host itself would spell it, for messages.
+    pub fn shown(&self, path: &Path) -> String {
+        match path.strip_prefix(&self.root) {
+            Ok(rest) => format!("/{}", rest.display()),
+            Err(_) => path.display().to_string(),
+        }
+    }
+
+    /// The directory of a PCI function.
+    pub fn pci_device(&self, address: Address) -> PathBuf {
+        self.pci_devices().join(address.to_string())
+    }
+
+    /// The directory of a PCI driver.
+    pub fn pci_driver(&self, name: &str) -> PathBuf {
+        self.pci_drivers().join(name)
+    }
+
+    /// The directory of a process.
+    pub fn process(&self, pid: i32) -> PathBuf {
+        self.proc().join(pid.to_string())
+    }
+
+    /// The id of this boot; empty where the tree has none.
+    pub fn boot_id(&self) -> String {
+        line(&self.at("proc/sys/kernel/random/boot_id"))
+    }
+
+    /// The running kernel's release, as in `/lib/modules/RELEASE`.
+    pub fn kernel_release(&self) -> String {
+        line(&self.at("proc/sys/kernel/osrelease"))
+    }
+
+    /// The directory with the running kernel's module indexes.
+    pub fn module_indexes(&self) -> PathBuf {
+        self.at("lib/modules").join(self.kernel_release())
+    }
+
+    /// This node's name in the PVE cluster.
+    pub fn node(&self) -> String {
+        let by_link = fs::read_link(self.pve().join("local")).ok();
+        let name = by_link.as_deref().and_then(Path::file_name).map(|n| n.to_string_lossy().into_owned());
+        let full = name.unwrap_or_else(|| match line(&self.at("etc/hostname")) {
+            empty if empty.is_empty() => line(&self.at("proc/sys/kernel/hostname")),
+            name => name,
+        });
+        full.split('.').next().unwrap_or_default().to_owned()
+    }
+}
+
+fn line(path: &Path) -> String {
+    fs::read_to_string(path).map(|text| text.trim().to_owned()).unwrap_or_default()
+}
+
+/// The names in a directory, sorted; none where it does not exist.
+pub fn names(dir: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
+    let mut names: Vec<_> = entries.filter_map(|e| e.ok()?.file_name().into_string().ok()).collect();
+    names.sort();
+    names
+}
+
+/// A file's text, or `None` where it does not exist; any other error is one.
+pub fn read_if_there(path: &Path) -> io::Result<Option<String>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e),
+    }
+}
