@@ -1,6 +1,17 @@
 //! What the programs of pve-hooks share. Arrows point downwards only: subjects ([`gpu`]) stand on the Proxmox VE layer
 //! ([`pve`]), that on the system layer ([`pci`], [`sysfs`], [`proc`], [`lock`], [`state`]), and all of it on [`host`].
 
+pub mod cli;
+pub mod config;
+pub mod deadline;
+pub mod failpoint;
 pub mod fault;
 pub mod host;
+pub mod lock;
+pub mod log;
 pub mod pci;
+pub mod proc;
+pub mod report;
+pub mod session;
+pub mod state;
+pub mod sysfs;

@@ -1,0 +1,79 @@
+//! The options that every program has, and the one place where a run ends.
+
+use crate::{config::Config, deadline::Deadline, fault::Fault, host::Host, log::Log, report::Output, session::Session};
+use anyhow::Result;
+use clap::Args;
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
+
+/// Options that every program has.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// Print one JSON document on stdout
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Print every change that would be made, in order, and make none
+    #[arg(short = 'n', long, global = true)]
+    pub dry_run: bool,
+    /// Tell more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Tell only what is wrong
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Bound on the whole operation, such as 30s or 2m
+    #[arg(long, global = true, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub timeout: Option<Duration>,
+    /// How long to wait for somebody else's lock [default: 10s]
+    #[arg(long, global = true, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub lock_timeout: Option<Duration>,
+    /// Look at the host tree below DIR instead of /
+    #[arg(long, global = true, value_name = "DIR", default_value = "/", hide_default_value = true)]
+    pub root: PathBuf,
+    /// Configuration file [default: /etc/pve-hooks/config.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+impl Common {
+    /// The session that these options ask for. `timeout` is the program's own default.
+    pub fn session(&self, program: &'static str, timeout: Duration) -> Result<Session> {
+        if !self.root.is_dir() {
+            return Fault::usage(format!("--root {}: no such directory", self.root.display())).fail();
+        }
+        let host = Host::new(&self.root);
+        let config = match &self.config {
+            Some(path) => Config::load(path, true)?,
+            None => Config::load(&host.config_file(), false)?,
+        };
+        let verbosity = if self.quiet { -1 } else { i8::try_from(self.verbose).unwrap_or(i8::MAX) };
+        Ok(Session {
+            deadline: Deadline::after(self.timeout.or(config.timeout).unwrap_or(timeout)),
+            lock_timeout: self.lock_timeout.or(config.lock_timeout).unwrap_or(Duration::from_secs(10)),
+            dry_run: self.dry_run,
+            log: Log::new(program, verbosity),
+            output: Output::new(self.json),
+            host,
+            config,
+        })
+    }
+}
+
+/// Ends a run: an error is printed with its cause and the next command to type, and becomes the exit code.
+pub fn finish(program: &str, result: Result<u8>) -> ExitCode {
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            let mut text = format!("{program}: {error:#}\n");
+            if let Some(next) = Fault::of(&error).and_then(|fault| fault.next.as_ref()) {
+                text.push_str(&format!("{program}: next: {next}\n"));
+            }
+            let _ = io::stderr().write_all(text.as_bytes());
+            ExitCode::from(Fault::code_of(&error).number())
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! From the host to vfio-pci, verified, or back to where it was.
+
+use super::{
+    attach,
+    baseline::Baseline,
+    console, holders,
+    observe::{Function, Observation},
+    operation::Operation,
+    plan::{self, VFIO},
+    record::{Original, Side},
+    unit::{Unit, gpus},
+    units,
+    verdict::{State, judge},
+};
+use crate::{
+    command,
+    deadline::Deadline,
+    fault::Fault,
+    modules,
+    pci::{Device, in_use},
+    session::Session,
+    sysfs,
+};
+use anyhow::{Context, Result};
+use std::time::Duration;
+
+/// What a caller consents to.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Consent {
+    /// Proceed in spite of processes that have the GPU open on the host.
+    pub openers: bool,
+    /// Proceed although no other GPU stays on the host.
+    pub console: bool,
+}
+
+/// Whether anything was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Moved.
+    Changed,
+    /// It was there already: verified, nothing written to the device.
+    Unchanged,
+}
+
+/// Moves a unit to vfio-pci.
+pub fn detach(op: &mut Operation, vmid: Option<u32>, consent: Consent) -> Result<Outcome> {
+    let seen = op.observe()?;
+    let (state, problems) = judge(&seen);
+    match state {
+        State::Wedged => return Fault::wedged(problems.join("; ")).next("gpu-bind doctor").fail(),
+        State::Lost => {
+            return Fault::problem(problems.join("; ")).next(format!("gpu-bind attach {}", op.unit.address)).fail();
+        }
+        State::Vfio => {
+            note_vm(op, vmid)?;
+            return Ok(Outcome::Unchanged);
+        }
+        State::Host | State::Mixed | State::Unbound => {}
+    }
+    allowed(op.session, &op.unit, &seen, consent)?;
+    if state == State::Host && !op.session.dry_run {
+        let baseline = Baseline::take(&op.session.host, &op.unit, &seen);
+        if let Err(error) = baseline.keep(&op.session.host, &op.unit) {
+            op.session.log.warn(&format!("the baseline was not kept: {error:#}"));
+        }
+    }
+    remember_originals(op, &seen, vmid);
+    op.save()?;
+    let result = leave_host(op, &seen, consent);
+    match result {
+        Ok(()) => {
+            op.record.done = true;
+            op.save()?;
+            op.done("detached: every function is on vfio-pci");
+            Ok(Outcome::Changed)
+        }
+        Err(error) if op.is_stuck() => Err(error),
+        Err(error) => {
+            roll_back(op);
+            op.remember(&format!("detach failed: {error:#}"));
+            Err(error)
+        }
+    }
+}
+
+/// The unit is on vfio-pci already; only whom it is for changes.
+fn note_vm(op: &mut Operation, vmid: Option<u32>) -> Result<()> {
+    if vmid.is_none() || (op.record.vmid == vmid && op.record.to == Some(Side::Vfio) && op.record.done) {
+        return Ok(());
+    }
+    op.record.vmid = vmid;
+    op.record.to = Some(Side::Vfio);
+    op.record.done = true;
+    op.save()
+}
+
+/// Everything that speaks against taking the unit from the host, before anything is written.
+fn allowed(session: &Session, unit: &Unit, seen: &Observation, consent: Consent) -> Result<()> {
+    let host = &session.host;
+    let gpu = unit.address;
+    if unit.group.is_none() {
+        return Fault::problem(format!("{gpu} has no IOMMU group, so no VM can be given it"))
+            .next("enable the IOMMU: intel_iommu=on (Intel) on the kernel command line and VT-d or AMD-Vi in the firmware")
+            .fail();
+    }
+    for function in &unit.functions {
+        let device = Device::new(host, *function);
+        let virtual_functions = device.virtual_functions();
+        if virtual_functions > 0 {
+            return Fault::refused(format!("{function} has {virtual_functions} SR-IOV virtual functions enabled"))
+                .next(format!("echo 0 > /sys/bus/pci/devices/{function}/sriov_numvfs   (only when no VM uses one)"))
+                .fail();
+        }
+        if function.slot != gpu.slot && !seen.function(*function).is_some_and(Function::on_vfio) {
+            let uses = in_use(host, *function);
+            if !uses.is_empty() {
+                let what = format!("{function} is in the IOMMU group of {gpu} and would go with it: {}", uses.join(", "));
+                return Fault::refused(what).next("free it first, or put the GPU into another PCIe slot").fail();
+            }
+        }
+    }
+    last_console(session, unit, seen, consent)
+}
+
+fn last_console(session: &Session, unit: &Unit, seen: &Observation, consent: Consent) -> Result<()> {
+    let shows = |f: &Function| f.display && f.host_driver().is_some();
+    let on_host = |unit: &Unit| {
+        let driver = Device::new(&session.host, unit.address).driver();
+        driver.is_some_and(|driver| !modules::is_vfio(&driver))
+    };
+    let others = || gpus(&session.host).into_iter().any(|other| other.key() != unit.key() && on_host(&other));
+    if !seen.functions.iter().any(shows) || others() {
+        return Ok(());
+    }
+    if consent.console {
+        session.log.info(&format!("{}: no other GPU stays on the host; the console goes with it", unit.address));
+        return Ok(());
+    }
+    Fault::refused(format!("{}: no other GPU would stay on a host driver, and the console with it", unit.address))
+        .next("add --allow-console if you can reach this host by network")
+        .fail()
+}
+
+fn remember_originals(op: &mut Operation, seen: &Observation, vmid: Option<u32>) {
+    let host = &op.session.host;
+    op.record.to = Some(Side::Vfio);
+    op.record.done = false;
+    op.record.vmid = vmid;
+    op.record.stuck = None;
+    op.record.bridge = Device::new(host, op.unit.address).upstream();
+    for f in &seen.functions {
+        let known = op.record.originals.entry(f.address).or_insert_with(Original::default);
+        // A vfio driver is never an original: recording it would destroy the way back.
+        if let Some(driver) = f.host_driver() {
+            known.driver = Some(driver.to_owned());
+            known.module = modules::module_of_driver(host, driver);
+            known.sound = !f.sound.is_empty();
+            let device = Device::new(host, f.address).path();
+            let text = |name: &str| sysfs::read(&device.join(name)).ok();
+            known.power_control = known.power_control.take().or_else(|| text("power/control"));
+            known.d3cold_allowed = known.d3cold_allowed.take().or_else(|| text("d3cold_allowed"));
+        }
+    }
+}
+
+fn leave_host(op: &mut Operation, seen: &Observation, consent: Consent) -> Result<()> {
+    let units = op.session.config.device(op.unit.address).units.unwrap_or_default();
+    for unit in units {
+        // One by one, so that each is on record before the next.
+        let stopped = units::stop(op.session, std::slice::from_ref(&unit))?;
+        if !stopped.is_empty() && !op.record.stopped_units.contains(&unit) {
+            op.record.stopped_units.extend(stopped);
+            op.save()?;
+        }
+    }
+    nobody_has_it_open(op.session, &op.unit, consent)?;
+    load_vfio(op.session)?;
+    let consoles = console::to_unbind(&op.session.host, &op.unit);
+    if !consoles.is_empty() {
+        op.record.unbound_consoles.clone_from(&consoles);
+        op.save()?;
+    }
+    op.take(&plan::to_vfio(&seen.functions, &consoles))?;
+    if op.session.dry_run {
+        return Ok(());
+    }
+    let now = op.observe()?;
+    let (state, problems) = judge(&now);
+    if state == State::Vfio && now.all_vfio() {
+        return Ok(());
+    }
+    let drivers = now.functions.iter().map(|f| format!("{} on {}", f.address, f.driver.as_deref().unwrap_or("no driver")));
+    let drivers = drivers.collect::<Vec<_>>().join(", ");
+    Fault::problem(format!("not on vfio-pci after the move: {drivers} {}", problems.join("; ")))
+        .next(format!("gpu-bind doctor {}", op.unit.address))
+        .fail()
+}
+
+/// Fails when a process of the host has the unit open: drivers wait for such files in the kernel, where nothing helps.
+pub fn nobody_has_it_open(session: &Session, unit: &Unit, consent: Consent) -> Result<()> {
+    let openers = holders::host_openers(&session.host, unit);
+    if openers.is_empty() {
+        return Ok(());
+    }
+    let list = openers.iter().map(|o| format!("pid {} ({}) has {} open", o.pid, o.command, o.path));
+    let list = list.collect::<Vec<_>>().join(", ");
+    if consent.openers {
+        session.log.warn(&format!("{}: in use, moved all the same: {list}", unit.address));
+        return Ok(());
+    }
+    Fault::busy(format!("{} is in use on the host: {list}; nothing was changed", unit.address))
+        .next("end those programs, or name their service in config.toml (units = […]); --force proceeds all the same")
+        .fail()
+}
+
+fn load_vfio(session: &Session) -> Result<()> {
+    if session.host.pci_driver(VFIO).is_dir() {
+        return Ok(());
+    }
+    if session.dry_run {
+        session.would("run modprobe vfio-pci");
+        return Ok(());
+    }
+    let output = command::run(&["modprobe", "--", VFIO], session.deadline.remaining())?;
+    output.check().context("cannot load vfio-pci")
+}
+
+/// A move that failed half-way is undone, in time of its own.
+fn roll_back(op: &mut Operation) {
+    op.deadline = Deadline::after(Duration::from_secs(10));
+    match attach::to_host(op) {
+        Ok(_) => op.session.log.change(&format!("{}: the failed move was undone", op.unit.address)),
+        Err(error) => {
+            op.session.log.warn(&format!("{}: the failed move could not be undone: {error:#}", op.unit.address));
+            op.session.log.warn("next: gpu-bind reconcile");
+        }
+    }
+}

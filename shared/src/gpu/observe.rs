@@ -1,0 +1,185 @@
+//! What sysfs says of a unit right now, without ever hanging on it.
+
+use super::{record::Record, unit::Unit};
+use crate::{
+    deadline::Deadline,
+    host::Host,
+    modules,
+    pci::{Address, Device},
+    proc,
+    sysfs::{Access, Answer},
+};
+use anyhow::Result;
+use std::{path::Path, time::Duration};
+
+/// How long a single attribute may take to be read.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// What a device answers that is no longer on the bus.
+const GONE: u32 = 0xffff_ffff;
+
+/// One function as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Function {
+    /// Its address.
+    pub address: Address,
+    /// Whether it is on the bus.
+    pub present: bool,
+    /// Class, subclass and programming interface.
+    pub class: u32,
+    /// Vendor and device.
+    pub id: (u16, u16),
+    /// The driver that it is bound to.
+    pub driver: Option<String>,
+    /// `driver_override`; `None` when it is clear or could not be read.
+    pub driver_override: Option<String>,
+    /// The first dword of configuration space, where it could be read.
+    pub config: Option<u32>,
+    /// Whether it is a display function.
+    pub display: bool,
+    /// Whether the driver made what a screen needs: a DRM node, NVIDIA's own, or a framebuffer of an fbdev driver.
+    pub screen: bool,
+    /// DRM nodes (`card0`).
+    pub drm: Vec<String>,
+    /// Sound cards (`card1`).
+    pub sound: Vec<String>,
+    /// No driver of this kernel knows the device, so being unbound is its normal state.
+    pub driverless: bool,
+}
+
+impl Function {
+    /// Whether it is bound to a driver of the vfio kind.
+    pub fn on_vfio(&self) -> bool {
+        self.driver.as_deref().is_some_and(modules::is_vfio)
+    }
+
+    /// Its host driver, if that is what it is bound to.
+    pub fn host_driver(&self) -> Option<&str> {
+        self.driver.as_deref().filter(|driver| !modules::is_vfio(driver))
+    }
+
+    /// Whether configuration space answers with the id that was read when the device was found; `None` = cannot be read.
+    pub fn config_ok(&self) -> Option<bool> {
+        let id = u32::from(self.id.1) << 16 | u32::from(self.id.0);
+        if self.present { self.config.map(|dword| dword == id) } else { Some(false) }
+    }
+
+    /// Whether it is dead: off the bus, or answering ones.
+    pub fn is_lost(&self) -> bool {
+        !self.present || self.config == Some(GONE)
+    }
+}
+
+/// A unit as it is.
+#[derive(Debug, Clone)]
+pub struct Observation {
+    /// Its functions, in the unit's order.
+    pub functions: Vec<Function>,
+    /// Why it must be called wedged; empty when it need not.
+    pub wedged: Vec<String>,
+}
+
+impl Observation {
+    /// The function of an address.
+    pub fn function(&self, address: Address) -> Option<&Function> {
+        self.functions.iter().find(|f| f.address == address)
+    }
+
+    /// Whether every function is on vfio-pci (those without any driver on this kernel do not count as long as others are).
+    pub fn all_vfio(&self) -> bool {
+        self.functions.iter().all(Function::on_vfio)
+    }
+}
+
+/// Looks at a unit.
+pub fn observe(host: &Host, unit: &Unit, record: &Record, access: &mut Access, deadline: &Deadline) -> Result<Observation> {
+    let mut wedged = Vec::new();
+    if let Some(stuck) = record.still_stuck(host) {
+        wedged.push(format!(
+            "pid {} has been writing {:?} to {} for {} s and the kernel has not answered",
+            stuck.pid,
+            stuck.value,
+            stuck.file,
+            super::record::now().saturating_sub(stuck.since)
+        ));
+    }
+    let mut functions = Vec::with_capacity(unit.functions.len());
+    for address in &unit.functions {
+        functions.push(look(host, *address, access, deadline, &mut wedged)?);
+    }
+    if functions.iter().any(|f| f.present && f.driver.is_none()) || !wedged.is_empty() {
+        wedged.extend(writers_about(host, unit));
+    }
+    Ok(Observation { functions, wedged })
+}
+
+fn look(
+    host: &Host,
+    address: Address,
+    access: &mut Access,
+    deadline: &Deadline,
+    wedged: &mut Vec<String>,
+) -> Result<Function> {
+    let device = Device::new(host, address);
+    let driver = device.driver();
+    let display = device.is_display();
+    let drm = device.drm_nodes();
+    let fbdev = driver.as_deref().is_some_and(|d| d.ends_with("fb")) && !device.framebuffers().is_empty();
+    let mut guarded = |name: &str| guarded_read(host, &device.path().join(name), access, deadline, wedged);
+    let driver_override = guarded("driver_override")?
+        .map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned())
+        .filter(|text| !text.is_empty() && text != "(null)");
+    let config = guarded("config")?.and_then(|bytes| Some(u32::from_le_bytes(bytes.get(..4)?.try_into().ok()?)));
+    Ok(Function {
+        address,
+        present: device.exists(),
+        class: device.class(),
+        id: (device.vendor(), device.device_id()),
+        driverless: driver.is_none() && device.exists() && is_driverless(host, &device),
+        screen: !drm.is_empty() || fbdev || device.nvidia_ready(),
+        driver,
+        driver_override,
+        config,
+        display,
+        drm,
+        sound: device.sound_cards(),
+    })
+}
+
+/// Reads what may block: on 6.1 `driver_override` takes the device lock, which a hung unbind never gives back.
+fn guarded_read(
+    host: &Host,
+    path: &Path,
+    access: &mut Access,
+    deadline: &Deadline,
+    wedged: &mut Vec<String>,
+) -> Result<Option<Vec<u8>>> {
+    if !wedged.is_empty() {
+        return Ok(None);
+    }
+    let patience = deadline.within(PATIENCE);
+    match access.read(path, &patience)? {
+        Answer::Done(bytes) => Ok(Some(bytes)),
+        Answer::Failed(_) => Ok(None),
+        Answer::Stuck => {
+            access.leave_stuck();
+            wedged.push(format!("reading {} did not return: somebody's bind or unbind holds the device", host.shown(path)));
+            Ok(None)
+        }
+    }
+}
+
+/// Processes that sit inside a write about one of these functions: the driver link is gone before the driver lets go.
+fn writers_about(host: &Host, unit: &Unit) -> Vec<String> {
+    let mentions = |text: &str| unit.functions.iter().any(|f| text.contains(&f.to_string()));
+    let writers = proc::blocked_writers(host).into_iter();
+    let ours = writers.filter(|w| mentions(&w.file) || w.text.as_deref().is_some_and(mentions));
+    ours.map(|w| {
+        let text = w.text.unwrap_or_default();
+        format!("pid {} ({}) hangs in a write of {:?} to {}", w.pid, w.command, text.trim(), w.file)
+    })
+    .collect()
+}
+
+fn is_driverless(host: &Host, device: &Device) -> bool {
+    modules::known(host) && modules::candidates(host, &device.modalias()).is_empty()
+}

@@ -1,0 +1,148 @@
+//! One move under its locks: the observation, the record, and writes that are told, journalled, and never repeated blindly.
+
+use super::{
+    history,
+    observe::{self, Observation},
+    plan::Step,
+    record::{Record, Stuck, now},
+    unit::Unit,
+};
+use crate::{
+    deadline::Deadline,
+    fault::Fault,
+    lock::Locks,
+    proc,
+    session::Session,
+    sysfs::{Access, Answer},
+};
+use anyhow::{Context, Result};
+use std::time::Instant;
+
+/// Takes the locks of several units at once, in sorted order.
+pub fn lock(session: &Session, units: &[Unit], verb: &str) -> Result<Access> {
+    if session.dry_run {
+        return Ok(Access::reading(&session.host));
+    }
+    session.require_root()?;
+    let names: Vec<String> = units.iter().flat_map(Unit::lock_names).collect();
+    let targets = units.iter().map(|u| u.address.to_string()).collect::<Vec<_>>().join(" ");
+    let command = format!("{} {verb} {targets}", session.log.program());
+    let locks = Locks::take(&session.host, &names, &command, &session.lock_deadline())?;
+    Ok(Access::locked(&session.host, locks))
+}
+
+/// A move of one unit.
+pub struct Operation<'a> {
+    /// The run that it belongs to.
+    pub session: &'a Session,
+    /// What moves.
+    pub unit: Unit,
+    /// What is remembered of it.
+    pub record: Record,
+    /// What does it, for records: `gpu-bind detach`.
+    pub by: String,
+    /// When this move must end.
+    pub deadline: Deadline,
+    access: &'a mut Access,
+    begun: Instant,
+}
+
+impl<'a> Operation<'a> {
+    /// Begins a move under locks that are held.
+    pub fn new(session: &'a Session, access: &'a mut Access, unit: Unit, verb: &str) -> Self {
+        let record = Record::load(&session.host, &unit);
+        let by = format!("{} {verb}", session.log.program());
+        Self { session, unit, record, by, deadline: session.deadline, access, begun: Instant::now() }
+    }
+
+    /// Looks at the unit as it is now.
+    pub fn observe(&mut self) -> Result<Observation> {
+        observe::observe(&self.session.host, &self.unit, &self.record, self.access, &self.deadline)
+    }
+
+    /// Writes the record down.
+    pub fn save(&mut self) -> Result<()> {
+        if self.session.dry_run {
+            return Ok(());
+        }
+        self.record.by.clone_from(&self.by);
+        self.record.at = now();
+        self.record.save(&self.session.host, &self.unit)
+    }
+
+    /// Takes steps in order and stops at the first that fails.
+    pub fn take(&mut self, steps: &[Step]) -> Result<()> {
+        steps.iter().try_for_each(|step| self.step(step))
+    }
+
+    fn step(&mut self, step: &Step) -> Result<()> {
+        let (path, value) = step.write(&self.session.host);
+        if matches!(step, Step::PowerControl(..) | Step::D3Cold(..) | Step::Console(..)) && !path.exists() {
+            return Ok(());
+        }
+        self.write(&path, &value, |errno| step.tolerates(errno))
+    }
+
+    /// One write. `tolerates` says which errors mean that the goal is reached.
+    pub fn write(&mut self, path: &std::path::Path, value: &str, tolerates: impl Fn(i32) -> bool) -> Result<()> {
+        let shown = self.session.host.shown(path);
+        let spelled = format!("{value:?} to {shown}");
+        if self.session.dry_run {
+            self.session.would(&format!("write {spelled}"));
+            return Ok(());
+        }
+        if self.deadline.expired() {
+            let what = format!("{}: out of time before writing {spelled}; no further write is made", self.unit.address);
+            return Fault::wedged(what).next(format!("gpu-bind status {}", self.unit.address)).fail();
+        }
+        self.session.log.detail(&format!("write {spelled}"));
+        match self.access.write(path, value, &self.deadline)? {
+            Answer::Done(_) => Ok(()),
+            Answer::Failed(error) if error.raw_os_error().is_some_and(&tolerates) => {
+                self.session.log.detail(&format!("write {spelled}: {error} (tolerated)"));
+                Ok(())
+            }
+            Answer::Failed(error) => Err(error).with_context(|| format!("cannot write {spelled}")),
+            Answer::Stuck => self.stuck(shown, value),
+        }
+    }
+
+    /// The kernel did not answer: it is written down, so that everybody sees it, and nothing more is tried.
+    fn stuck(&mut self, file: String, value: &str) -> Result<()> {
+        let pid = self.access.stuck_worker().unwrap_or_default();
+        let start_time = proc::start_time(&self.session.host, pid).unwrap_or_default();
+        let what = format!(
+            "{}: the kernel has not answered the write of {value:?} to {file} by the deadline; pid {pid} waits for it and \
+             keeps the lock; no further write is made",
+            self.unit.address
+        );
+        self.record.stuck = Some(Stuck { pid, start_time, file, value: value.into(), since: now() });
+        self.save()?;
+        Fault::wedged(what)
+            .next(format!("gpu-bind doctor {}   (who uses it; once that process ends: gpu-bind reconcile)", self.unit.address))
+            .fail()
+    }
+
+    /// Whether a write of this operation is still inside the kernel.
+    pub fn is_stuck(&self) -> bool {
+        self.access.stuck_worker().is_some()
+    }
+
+    /// Tells what was done: to syslog, to the history.
+    pub fn done(&self, what: &str) {
+        if self.session.dry_run {
+            return;
+        }
+        let vm = self.record.vmid.map(|vmid| format!(" for VM {vmid}")).unwrap_or_default();
+        self.session.log.change(&format!("{} {what}{vm}", self.unit.address));
+        self.remember(what);
+    }
+
+    /// Writes the outcome into the history.
+    pub fn remember(&self, what: &str) {
+        if !self.session.dry_run {
+            let millis = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+            history::append(self.session, &self.unit, &self.by, self.record.vmid, what, millis);
+        }
+    }
+}

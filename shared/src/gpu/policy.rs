@@ -1,0 +1,142 @@
+//! Where a unit belongs, and with which driver.
+
+use super::{
+    baseline::Baseline,
+    observe::Function,
+    record::{Record, Side},
+    unit::Unit,
+    verdict::State,
+    world::World,
+};
+use crate::{
+    config::Return,
+    fault::Fault,
+    modules,
+    pci::{Address, Device, reserved},
+    pve,
+    session::Session,
+};
+use anyhow::Result;
+use std::collections::BTreeMap;
+
+/// The driver that a function gets on the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The driver's name below `/sys/bus/pci/drivers`; `None` when only its module is known yet.
+    pub driver: Option<String>,
+    /// The module to load when the driver is not registered.
+    pub module: Option<String>,
+}
+
+/// Where each function goes; `None` for one that no driver of this kernel knows.
+pub type WantedDrivers = BTreeMap<Address, Option<Wanted>>;
+
+/// Where a unit belongs, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Belongs {
+    /// The side.
+    pub side: Side,
+    /// The reason, for people.
+    pub why: String,
+}
+
+/// Where a unit belongs now.
+pub fn belongs(session: &Session, unit: &Unit, record: &Record, world: &World, state: State) -> Belongs {
+    if let Some(vm) = world.user(unit) {
+        return Belongs { side: Side::Vfio, why: format!("{} runs with it", vm.title()) };
+    }
+    if let Some(pid) = being_started(session, unit, record, world) {
+        let vmid = record.vmid.unwrap_or_default();
+        return Belongs { side: Side::Vfio, why: format!("VM {vmid} is being started (pid {pid} holds its lock)") };
+    }
+    let rest = at_rest(session, unit, record);
+    if rest.side == Side::Vfio && state == State::Host {
+        // Policies say what stays on vfio-pci; nothing but a VM takes a working GPU from the host.
+        return Belongs { side: Side::Host, why: "it works on the host and no VM runs with it".into() };
+    }
+    rest
+}
+
+/// Where a unit belongs while no VM uses it: the policy `return`.
+pub fn at_rest(session: &Session, unit: &Unit, record: &Record) -> Belongs {
+    let policy = session.config.device(unit.address).back.unwrap_or_default();
+    let moved_from_host = record.originals.values().any(|original| original.driver.is_some());
+    let (side, why) = match policy {
+        Return::Host => (Side::Host, "return = \"host\"".into()),
+        Return::Never => (Side::Vfio, "return = \"never\"".into()),
+        Return::Auto if moved_from_host => (Side::Host, "it was on the host before".into()),
+        Return::Auto => match reserved(&session.host, &Device::new(&session.host, unit.address)) {
+            Some(place) => (Side::Vfio, format!("reserved for vfio-pci by {place}")),
+            None => (Side::Host, "no VM runs with it".into()),
+        },
+    };
+    Belongs { side, why }
+}
+
+/// The process that is just starting the VM that the unit was moved for: between pre-start and QEMU, PVE holds the VM's lock.
+pub fn being_started(session: &Session, unit: &Unit, record: &Record, world: &World) -> Option<i32> {
+    let vmid = record.vmid.filter(|_| record.to == Some(Side::Vfio))?;
+    let names_it = world.vm(vmid).is_some_and(|vm| vm.names(unit));
+    names_it.then(|| pve::locked_by(&session.host, vmid)).flatten()
+}
+
+/// The host driver of each function: configured, else the one it has, else what it was before, else what it last worked
+/// with, else what its modalias names.
+pub fn wanted_drivers(session: &Session, unit: &Unit, record: &Record, seen: &[Function]) -> Result<WantedDrivers> {
+    let baseline = Baseline::load(&session.host, unit);
+    let mut wanted = BTreeMap::new();
+    for function in seen {
+        wanted.insert(function.address, wanted_driver(session, unit, record, baseline.as_ref(), function)?);
+    }
+    Ok(wanted)
+}
+
+fn wanted_driver(
+    session: &Session,
+    unit: &Unit,
+    record: &Record,
+    baseline: Option<&Baseline>,
+    function: &Function,
+) -> Result<Option<Wanted>> {
+    let host = &session.host;
+    let named = |driver: String, module: Option<String>| Some(Wanted { driver: Some(driver), module });
+    if let Some(driver) = session.config.device(unit.address).host_driver.filter(|_| function.address == unit.address) {
+        let module = Some(driver.clone());
+        return Ok(named(driver, module));
+    }
+    if let Some(driver) = function.host_driver() {
+        return Ok(named(driver.to_owned(), None));
+    }
+    if let Some(original) = record.originals.get(&function.address)
+        && let Some(driver) = &original.driver
+    {
+        return Ok(named(driver.clone(), original.module.clone()));
+    }
+    let before = baseline.and_then(|b| b.functions.get(&function.address)).and_then(|f| f.driver.clone());
+    if let Some(driver) = before.filter(|driver| host.pci_driver(driver).is_dir()) {
+        return Ok(named(driver, None));
+    }
+    by_modalias(session, function)
+}
+
+/// What the kernel's module index names for the device; a driver that is already loaded comes first.
+fn by_modalias(session: &Session, function: &Function) -> Result<Option<Wanted>> {
+    let host = &session.host;
+    let modalias = Device::new(host, function.address).modalias();
+    let candidates = modules::candidates(host, &modalias);
+    let driver_of = |module: &String| modules::drivers_of(host, module).into_iter().next();
+    if let Some((module, driver)) = candidates.iter().find_map(|m| Some((m, driver_of(m)?))) {
+        return Ok(Some(Wanted { driver: Some(driver), module: Some(module.clone()) }));
+    }
+    match candidates.first() {
+        Some(module) => Ok(Some(Wanted { driver: None, module: Some(module.clone()) })),
+        None if modules::known(host) => Ok(None),
+        None => Fault::problem(format!(
+            "{}: cannot tell its host driver: no record, and no module index in {}",
+            function.address,
+            host.module_indexes().display()
+        ))
+        .next(format!("name it in {}: [gpu.\"{}\"] host_driver = \"…\"", host.config_file().display(), function.address))
+        .fail(),
+    }
+}

@@ -1,0 +1,92 @@
+//! Whether a GPU that came back works: nothing is believed that was not read back.
+
+use super::{
+    observe::Observation,
+    operation::Operation,
+    policy::WantedDrivers,
+    record::Record,
+    unit::Unit,
+    verdict::{State, judge},
+};
+use crate::{fault::Fault, kernel_log::KernelLog, pci::Address, session::Session};
+use anyhow::Result;
+use std::{thread, time::Duration};
+
+/// Sound cards and DRM nodes may appear a moment after the bind has returned.
+const SETTLING: Duration = Duration::from_secs(5);
+/// Kernel messages after which a driver that is bound does not drive.
+const FATAL: [&str; 4] = ["RmInitAdapter failed", "fallen off the bus", "failed with error -", "Fatal error during GPU init"];
+
+/// Watches one return.
+pub struct Verifier {
+    log: Option<KernelLog>,
+    needles: Vec<String>,
+    with_sound: Vec<Address>,
+}
+
+impl Verifier {
+    /// Begins to watch the kernel's log.
+    pub fn new(session: &Session, unit: &Unit, record: &Record) -> Self {
+        let with_sound = record.originals.iter().filter(|(_, original)| original.sound).map(|(address, _)| *address);
+        Self {
+            log: KernelLog::open_at_end(&session.host),
+            needles: unit.functions.iter().map(ToString::to_string).collect(),
+            with_sound: with_sound.collect(),
+        }
+    }
+
+    /// What is not as it has to be.
+    pub fn problems(&self, seen: &Observation, wanted: &WantedDrivers) -> Vec<String> {
+        let (state, mut problems) = judge(seen);
+        for f in &seen.functions {
+            let want = wanted.get(&f.address).and_then(|w| w.as_ref()?.driver.as_deref());
+            if let Some(want) = want.filter(|want| f.driver.as_deref() != Some(want)) {
+                let have = f.driver.as_deref().unwrap_or("no driver");
+                problems.push(format!("{} is on {have} instead of {want}", f.address));
+            }
+            if self.with_sound.contains(&f.address) && f.sound.is_empty() {
+                problems.push(format!("{} had a sound card and has none now", f.address));
+            }
+        }
+        if state != State::Host && problems.is_empty() {
+            problems.push(format!("the GPU is {}", state.word()));
+        }
+        problems
+    }
+
+    /// Waits until all is well, or says what is not.
+    pub fn wait(&self, op: &mut Operation, wanted: &WantedDrivers) -> Result<()> {
+        let deadline = op.deadline.within(SETTLING);
+        let mut pause = Duration::from_millis(2);
+        loop {
+            let seen = op.observe()?;
+            let problems = self.problems(&seen, wanted);
+            if problems.is_empty() {
+                return self.kernel_errors(op);
+            }
+            // Only what appears late is worth waiting for; a wrong driver stays wrong.
+            let late = seen.functions.iter().all(|f| f.driver.is_some() || f.driverless) && judge(&seen).0 != State::Lost;
+            if !late || deadline.expired() {
+                return Fault::problem(format!("{}: {}", op.unit.address, problems.join("; ")))
+                    .next(format!("gpu-bind doctor {}", op.unit.address))
+                    .fail();
+            }
+            thread::sleep(pause.min(deadline.remaining()));
+            pause = (pause * 2).min(Duration::from_millis(100));
+        }
+    }
+
+    fn kernel_errors(&self, op: &Operation) -> Result<()> {
+        let Some(log) = &self.log else { return Ok(()) };
+        let lines = log.errors_about(&self.needles);
+        for line in &lines {
+            op.session.log.warn(&format!("the kernel says: {line}"));
+        }
+        match lines.iter().find(|line| FATAL.iter().any(|text| line.contains(text))) {
+            Some(line) => Fault::problem(format!("{}: the kernel says: {line}", op.unit.address))
+                .next(format!("gpu-bind doctor {}", op.unit.address))
+                .fail(),
+            None => Ok(()),
+        }
+    }
+}

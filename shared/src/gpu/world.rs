@@ -1,0 +1,95 @@
+//! The VMs of this node and what they pass through, read once per command.
+
+use super::unit::Unit;
+use crate::{
+    host::Host,
+    pci::Address,
+    pve::{self, Passthrough},
+};
+
+/// A VM with its devices.
+#[derive(Debug, Clone)]
+pub struct Vm {
+    /// Its number.
+    pub vmid: u32,
+    /// Its name; empty where it has none.
+    pub name: String,
+    /// What its configuration passes through, devices that PVE manages alone (mdev, `driver=keep`) left out.
+    pub devices: Vec<Passthrough>,
+    /// Its QEMU, while it runs.
+    pub pid: Option<i32>,
+    /// What that QEMU was started with.
+    pub passed: Vec<Address>,
+}
+
+impl Vm {
+    /// Whether its configuration passes any function of the unit.
+    pub fn names(&self, unit: &Unit) -> bool {
+        self.devices.iter().any(|d| d.alternatives.iter().any(|functions| unit.touches(functions)))
+    }
+
+    /// Whether it runs with the unit: by what QEMU was given, or by the configuration where that cannot be told.
+    pub fn runs_with(&self, unit: &Unit) -> bool {
+        let given = if self.passed.is_empty() { self.names(unit) } else { unit.touches(&self.passed) };
+        self.pid.is_some() && given
+    }
+
+    /// How it is called in messages.
+    pub fn title(&self) -> String {
+        if self.name.is_empty() { format!("VM {}", self.vmid) } else { format!("VM {} ({})", self.vmid, self.name) }
+    }
+}
+
+/// All VMs of this node.
+#[derive(Debug, Default)]
+pub struct World {
+    /// The VMs that pass something through.
+    pub vms: Vec<Vm>,
+    /// Configurations that could not be understood.
+    pub problems: Vec<String>,
+}
+
+impl World {
+    /// Reads it.
+    pub fn load(host: &Host) -> Self {
+        let (configs, errors) = pve::load_all(host);
+        let mut world = Self::default();
+        world.problems.extend(errors.iter().map(|(_, error)| format!("{error:#}")));
+        let mut running = None;
+        for config in configs.iter().filter(|c| !c.hostpci.is_empty() && !c.template) {
+            let devices = match pve::passthroughs(host, config) {
+                Ok(devices) => devices,
+                Err(error) => {
+                    world.problems.push(format!("{error:#}"));
+                    continue;
+                }
+            };
+            let devices = devices.into_iter().filter(|d| !d.keep && !d.mdev).collect();
+            let running = running.get_or_insert_with(|| pve::running(host));
+            let process = running.iter().find(|r| r.vmid == config.vmid);
+            world.vms.push(Vm {
+                vmid: config.vmid,
+                name: config.name.clone().unwrap_or_default(),
+                devices,
+                pid: process.map(|r| r.pid),
+                passed: process.map(|r| r.passed.clone()).unwrap_or_default(),
+            });
+        }
+        world
+    }
+
+    /// The VMs whose configuration passes the unit through.
+    pub fn naming<'a>(&'a self, unit: &'a Unit) -> impl Iterator<Item = &'a Vm> {
+        self.vms.iter().filter(move |vm| vm.names(unit))
+    }
+
+    /// The VM that runs with the unit.
+    pub fn user(&self, unit: &Unit) -> Option<&Vm> {
+        self.vms.iter().find(|vm| vm.runs_with(unit))
+    }
+
+    /// The VM of a number, if it passes something through.
+    pub fn vm(&self, vmid: u32) -> Option<&Vm> {
+        self.vms.iter().find(|vm| vm.vmid == vmid)
+    }
+}

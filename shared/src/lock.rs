@@ -1,0 +1,191 @@
+//! One lock for everybody who moves the same devices, with a deadline and the holder's name.
+//!
+//! Lock files are never unlinked (a second file of the same name would be a second lock). The holder is written inside after
+//! the lock was taken; a [`crate::sysfs::Worker`] that outlives its caller goes on holding it.
+
+use crate::{deadline::Deadline, fault::Fault, host::Host, proc};
+use anyhow::{Context, Result};
+use fs2::FileExt;
+use serde::{Deserialize, Serialize};
+use std::{
+    fs::{DirBuilder, File, OpenOptions},
+    io::{self, Read, Seek, SeekFrom, Write},
+    os::{
+        fd::{AsRawFd, RawFd},
+        unix::fs::{DirBuilderExt, OpenOptionsExt},
+    },
+    path::PathBuf,
+    thread,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+/// Who holds a lock.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Holder {
+    /// The process that took it.
+    pub pid: i32,
+    /// The process that writes to sysfs on its behalf, and keeps the lock when the first one dies.
+    pub worker: Option<i32>,
+    /// What it is doing.
+    pub command: String,
+    /// Since when, in seconds of the epoch.
+    pub since: u64,
+}
+
+impl Holder {
+    /// The one of its processes that is still there: the worker may have outlived its caller.
+    pub fn living_pid(&self, host: &Host) -> i32 {
+        let alive = |pid: &i32| proc::is_alive(host, *pid, None);
+        if alive(&self.pid) { self.pid } else { self.worker.filter(alive).unwrap_or(self.pid) }
+    }
+}
+
+/// Locks that are held until this is dropped.
+#[derive(Debug)]
+pub struct Locks {
+    files: Vec<File>,
+    holder: Holder,
+}
+
+impl Locks {
+    /// Takes all of `names`, in sorted order so that two callers never wait for each other, by the deadline.
+    pub fn take(host: &Host, names: &[String], command: &str, deadline: &Deadline) -> Result<Self> {
+        let dir = directory(host);
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&dir)
+            .with_context(|| format!("cannot create {}", dir.display()))?;
+        let mut names = names.to_vec();
+        names.sort();
+        names.dedup();
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
+        let pid = i32::try_from(std::process::id()).unwrap_or_default();
+        let mut locks = Self { files: Vec::new(), holder: Holder { pid, worker: None, command: command.into(), since } };
+        for name in &names {
+            locks.files.push(take_one(host, name, deadline)?);
+        }
+        locks.write_holder()?;
+        Ok(locks)
+    }
+
+    /// The descriptors, for a worker to keep.
+    pub fn descriptors(&self) -> Vec<RawFd> {
+        self.files.iter().map(AsRawFd::as_raw_fd).collect()
+    }
+
+    /// Names the worker that shares these locks.
+    pub fn name_worker(&mut self, pid: i32) -> Result<()> {
+        self.holder.worker = Some(pid);
+        self.write_holder()
+    }
+
+    fn write_holder(&mut self) -> Result<()> {
+        let text = serde_json::to_string(&self.holder)?;
+        for file in &mut self.files {
+            file.seek(SeekFrom::Start(0))
+                .and_then(|_| file.set_len(0))
+                .and_then(|()| file.write_all(text.as_bytes()))
+                .context("cannot write the holder into a lock file")?;
+        }
+        Ok(())
+    }
+}
+
+fn directory(host: &Host) -> PathBuf {
+    host.run_dir().join("lock")
+}
+
+fn take_one(host: &Host, name: &str, deadline: &Deadline) -> Result<File> {
+    let path = directory(host).join(name);
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(nix::libc::O_NOFOLLOW)
+        .open(&path)
+        .with_context(|| format!("cannot open the lock {}", path.display()))?;
+    loop {
+        match FileExt::try_lock_exclusive(&file) {
+            Ok(()) => return Ok(file),
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock && !deadline.expired() => {
+                thread::sleep(Duration::from_millis(10).min(deadline.remaining()));
+            }
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => return busy(host, name, &mut file, deadline),
+            Err(e) => return Err(e).with_context(|| format!("cannot lock {}", path.display())),
+        }
+    }
+}
+
+fn busy<T>(host: &Host, name: &str, file: &mut File, deadline: &Deadline) -> Result<T> {
+    let waited = humantime::format_duration(Duration::from_millis(
+        u64::try_from(deadline.budget().as_millis()).unwrap_or(u64::MAX),
+    ));
+    let holder = read_holder(file);
+    let pid = holder.living_pid(host);
+    let what = format!("{name} is locked by pid {pid} ({}); waited {waited}", holder.command);
+    match proc::blocked_writers(host).into_iter().find(|w| w.pid == pid) {
+        Some(writer) => Fault::wedged(format!("{what}; the kernel has not answered its write to {}", writer.file))
+            .next("gpu-bind doctor")
+            .fail(),
+        None => Fault::busy(what).next(format!("wait for it, or look at it: ps -fp {pid}")).fail(),
+    }
+}
+
+fn read_holder(file: &mut File) -> Holder {
+    let mut text = String::new();
+    let read = file.seek(SeekFrom::Start(0)).and_then(|_| file.read_to_string(&mut text));
+    read.ok().and_then(|_| serde_json::from_str(&text).ok()).unwrap_or_default()
+}
+
+/// Who holds the lock `name`, or `None` while it is free. Waits for nothing.
+pub fn holder(host: &Host, name: &str) -> Option<Holder> {
+    let mut file = OpenOptions::new()
+        .read(true)
+        .custom_flags(nix::libc::O_NOFOLLOW)
+        .open(directory(host).join(name))
+        .ok()?;
+    match FileExt::try_lock_shared(&file) {
+        Ok(()) => None,
+        Err(_) => Some(read_holder(&mut file)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fault::Code;
+
+    fn take(host: &Host, names: &[&str], wait: u64) -> Result<Locks> {
+        let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+        Locks::take(host, &names, "gpu-bind attach 0000:01:00.0", &Deadline::after(Duration::from_millis(wait)))
+    }
+
+    #[test]
+    fn the_second_caller_is_told_who_holds_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let host = Host::new(dir.path());
+        let first = take(&host, &["slot-b", "slot-a", "slot-b"], 0).unwrap();
+        assert_eq!(first.files.len(), 2);
+        assert_eq!(holder(&host, "slot-a").unwrap().pid, i32::try_from(std::process::id()).unwrap());
+        let error = take(&host, &["slot-b"], 30).unwrap_err();
+        assert_eq!(Fault::code_of(&error), Code::Busy);
+        assert!(error.to_string().contains(&format!("pid {}", std::process::id())), "{error}");
+        drop(first);
+        assert!(holder(&host, "slot-a").is_none());
+        take(&host, &["slot-b"], 0).unwrap();
+    }
+
+    #[test]
+    fn a_planted_link_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let host = Host::new(dir.path());
+        drop(take(&host, &["slot-a"], 0).unwrap());
+        std::os::unix::fs::symlink(dir.path().join("elsewhere"), directory(&host).join("slot-b")).unwrap();
+        assert!(take(&host, &["slot-b"], 0).is_err());
+        assert!(!dir.path().join("elsewhere").exists());
+    }
+}

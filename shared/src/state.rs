@@ -1,0 +1,106 @@
+//! State files: written whole or not at all, and never through a planted link.
+
+use crate::failpoint;
+use anyhow::{Context, Result};
+use serde::{Serialize, de::DeserializeOwned};
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::Write,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::Path,
+};
+
+/// Replaces a state file: a new file beside it, flushed, then renamed over it.
+pub fn save<T: Serialize>(path: &Path, value: &T) -> Result<()> {
+    let text = serde_json::to_string_pretty(value)?;
+    replace(path, text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    failpoint::before_write();
+    let dir = path.parent().unwrap_or(Path::new("/"));
+    DirBuilder::new().recursive(true).mode(0o755).create(dir)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temp = dir.join(format!(".{name}.{}", std::process::id()));
+    let _ = fs::remove_file(&temp);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(&temp)?;
+    let done = file
+        .write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::rename(&temp, path))
+        .and_then(|()| File::open(dir)?.sync_all());
+    if done.is_err() {
+        let _ = fs::remove_file(&temp);
+    }
+    done
+}
+
+/// Reads a state file. One that is absent, unreadable or garbage is `None`: what *is* gets derived from sysfs.
+pub fn load<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    serde_json::from_slice(&fs::read(path).ok()?).ok()
+}
+
+/// Removes a state file; one that is not there is fine.
+pub fn remove(path: &Path) -> Result<()> {
+    failpoint::before_write();
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            Err(e).with_context(|| format!("cannot remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Appends one line to a journal that keeps at most the newer half when it grows beyond `limit` bytes.
+pub fn append_line<T: Serialize>(path: &Path, value: &T, limit: u64) -> Result<()> {
+    let write = || -> std::io::Result<()> {
+        if let Some(dir) = path.parent() {
+            DirBuilder::new().recursive(true).mode(0o755).create(dir)?;
+        }
+        if fs::metadata(path).is_ok_and(|m| m.len() > limit) {
+            let text = fs::read_to_string(path)?;
+            let half = text.len() / 2;
+            let start = text.as_bytes()[half..].iter().position(|b| *b == b'\n').map_or(text.len(), |i| half + i + 1);
+            replace(path, &text.as_bytes()[start..])?;
+        }
+        let mut line = serde_json::to_string(value)?;
+        line.push('\n');
+        OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o644)
+            .custom_flags(nix::libc::O_NOFOLLOW)
+            .open(path)?
+            .write_all(line.as_bytes())
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn saved_state_is_loaded_and_garbage_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a/b.json");
+        save(&path, &vec![1, 2]).unwrap();
+        assert_eq!(load::<Vec<i32>>(&path), Some(vec![1, 2]));
+        fs::write(&path, "[1,").unwrap();
+        assert_eq!(load::<Vec<i32>>(&path), None);
+        remove(&path).unwrap();
+        remove(&path).unwrap();
+        assert_eq!(fs::read_dir(dir.path().join("a")).unwrap().count(), 0, "no temporary file stays");
+    }
+
+    #[test]
+    fn a_journal_stays_bounded() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("history.jsonl");
+        for n in 0..200 {
+            append_line(&path, &n, 100).unwrap();
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.len() < 150 && text.ends_with("199\n") && text.lines().all(|l| l.parse::<u32>().is_ok()), "{text}");
+    }
+}

@@ -1,0 +1,69 @@
+//! Attributes of one operation: through a worker on the live host, directly in a tree that stands in for one.
+
+use super::{Answer, Worker};
+use crate::{deadline::Deadline, failpoint, host::Host, lock::Locks};
+use anyhow::Result;
+use std::{fs, io::Write, path::Path};
+
+/// Reads and writes attributes under the locks of the operation.
+#[derive(Debug)]
+pub struct Access {
+    live: bool,
+    // Before the locks: fields are dropped in this order, and the worker must be gone before they are free.
+    worker: Option<Worker>,
+    locks: Option<Locks>,
+}
+
+impl Access {
+    /// Access without locks: for looking only.
+    pub fn reading(host: &Host) -> Self {
+        Self { live: host.is_live(), worker: None, locks: None }
+    }
+
+    /// Access under locks, which live as long as it does, and longer while the kernel holds the worker.
+    pub fn locked(host: &Host, locks: Locks) -> Self {
+        Self { live: host.is_live(), worker: None, locks: Some(locks) }
+    }
+
+    /// Writes an attribute.
+    pub fn write(&mut self, path: &Path, value: &str, deadline: &Deadline) -> Result<Answer> {
+        if self.live {
+            return Ok(self.worker()?.write(path, value, deadline));
+        }
+        failpoint::before_write();
+        let done = fs::OpenOptions::new().write(true).truncate(true).open(path).and_then(|mut f| f.write_all(value.as_bytes()));
+        Ok(done.map_or_else(Answer::Failed, |()| Answer::Done(Vec::new())))
+    }
+
+    /// Reads an attribute that may block.
+    pub fn read(&mut self, path: &Path, deadline: &Deadline) -> Result<Answer> {
+        if self.live {
+            return Ok(self.worker()?.read(path, deadline));
+        }
+        Ok(fs::read(path).map_or_else(Answer::Failed, Answer::Done))
+    }
+
+    /// The worker that does not answer any more, if there is one.
+    pub fn stuck_worker(&self) -> Option<i32> {
+        self.worker.as_ref().filter(|w| w.is_stuck()).map(Worker::pid)
+    }
+
+    /// Leaves a stuck worker behind, so that another device can be asked.
+    pub fn leave_stuck(&mut self) {
+        if self.stuck_worker().is_some() {
+            self.worker = None;
+        }
+    }
+
+    fn worker(&mut self) -> Result<&mut Worker> {
+        if self.worker.is_none() {
+            let descriptors = self.locks.as_ref().map(Locks::descriptors).unwrap_or_default();
+            let worker = Worker::start(&descriptors)?;
+            if let Some(locks) = &mut self.locks {
+                locks.name_worker(worker.pid())?;
+            }
+            self.worker = Some(worker);
+        }
+        Ok(self.worker.as_mut().expect("just started"))
+    }
+}

@@ -1,0 +1,240 @@
+//! The process that touches attributes which may block for ever.
+//!
+//! An `unbind` waits until the last user of the device is gone, and a SIGKILL turns that wait into a permanent D state. So
+//! the write is made by a process of its own: it is never signalled (a session of its own, every signal blocked), it holds
+//! none of the caller's pipes, and it keeps the caller's locks for as long as the kernel is busy, even when the caller dies.
+//! The caller stops waiting instead; the worker ends by itself once the kernel lets go and it finds its socket closed.
+
+use crate::{deadline::Deadline, failpoint, host::names};
+use anyhow::{Context, Result};
+use nix::{
+    sys::{
+        signal::{SigSet, SigmaskHow, sigprocmask},
+        socket::{AddressFamily, SockFlag, SockType, socketpair},
+        wait::{WaitPidFlag, waitpid},
+    },
+    unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid},
+};
+use std::{
+    ffi::OsStr,
+    fs, io,
+    io::{Read, Write},
+    os::{
+        fd::{AsRawFd, RawFd},
+        unix::{ffi::OsStrExt, net::UnixStream},
+    },
+    path::Path,
+    time::Duration,
+};
+
+/// What became of a request.
+#[derive(Debug)]
+pub enum Answer {
+    /// Done; what was read (empty for a write).
+    Done(Vec<u8>),
+    /// The kernel said no.
+    Failed(io::Error),
+    /// No answer by the deadline. The worker stays behind, in the kernel.
+    Stuck,
+}
+
+/// A process that reads and writes attributes for us.
+#[derive(Debug)]
+pub struct Worker {
+    socket: UnixStream,
+    pid: i32,
+    stuck: bool,
+}
+
+/// Larger than any attribute that is read through it (`config` is 4096 bytes).
+const PACKET: usize = 16 * 1024;
+
+impl Worker {
+    /// Starts it. It keeps the descriptors in `locks` open, and nothing else of the caller's.
+    pub fn start(locks: &[RawFd]) -> Result<Self> {
+        // Sequenced packets: each request and each answer is one message, and the end of either side is seen by the other.
+        let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
+            .context("cannot make a socket pair")?;
+        // SAFETY: the programs that change devices are single-threaded, so the child may go on running any code.
+        #[allow(unsafe_code)]
+        let fork = unsafe { fork() }.context("cannot start the process that writes to sysfs")?;
+        match fork {
+            ForkResult::Parent { child } => Ok(Self { socket: ours.into(), pid: child.as_raw(), stuck: false }),
+            ForkResult::Child => {
+                let mut keep = locks.to_vec();
+                keep.push(theirs.as_raw_fd());
+                let code = i32::from(detach_from_caller(&keep).is_err() || serve(theirs.into()).is_err());
+                // No destructors: what is on the heap belongs to the caller.
+                #[allow(unsafe_code)]
+                // SAFETY: _exit never returns and touches nothing of this process.
+                unsafe {
+                    nix::libc::_exit(code)
+                }
+            }
+        }
+    }
+
+    /// The process id, for messages and records.
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// Whether an earlier request was not answered; nothing more can be asked of this worker.
+    pub fn is_stuck(&self) -> bool {
+        self.stuck
+    }
+
+    /// Writes `value` in one `write(2)`.
+    pub fn write(&mut self, path: &Path, value: &str, deadline: &Deadline) -> Answer {
+        failpoint::before_write();
+        self.ask(&[b"W", path.as_os_str().as_bytes(), b"\0", value.as_bytes()].concat(), deadline, true)
+    }
+
+    /// Reads an attribute.
+    pub fn read(&mut self, path: &Path, deadline: &Deadline) -> Answer {
+        self.ask(&[b"R", path.as_os_str().as_bytes()].concat(), deadline, false)
+    }
+
+    fn ask(&mut self, request: &[u8], deadline: &Deadline, writes: bool) -> Answer {
+        if self.stuck {
+            return Answer::Stuck;
+        }
+        match self.exchange(request, deadline, writes) {
+            Ok(Some(answer)) if answer.len() >= 4 => {
+                let (errno, data) = answer.split_at(4);
+                match i32::from_le_bytes([errno[0], errno[1], errno[2], errno[3]]) {
+                    0 => Answer::Done(data.to_vec()),
+                    errno => Answer::Failed(io::Error::from_raw_os_error(errno)),
+                }
+            }
+            Ok(Some(_)) => Answer::Failed(io::Error::other("the process that writes to sysfs died")),
+            Ok(None) => {
+                self.stuck = true;
+                Answer::Stuck
+            }
+            Err(e) => Answer::Failed(e),
+        }
+    }
+
+    fn exchange(&mut self, request: &[u8], deadline: &Deadline, writes: bool) -> io::Result<Option<Vec<u8>>> {
+        self.socket.write_all(request)?;
+        if writes {
+            failpoint::write_handed_over();
+        }
+        let mut answer = vec![0; PACKET];
+        loop {
+            self.socket.set_read_timeout(Some(deadline.remaining().max(Duration::from_millis(1))))?;
+            match self.socket.read(&mut answer) {
+                Ok(n) => {
+                    answer.truncate(n);
+                    return Ok(Some(answer));
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock && deadline.expired() => return Ok(None),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.socket.shutdown(std::net::Shutdown::Both);
+        if !self.stuck {
+            // It ends at once, and then holds no lock any more. One that is stuck is left to init.
+            let _ = waitpid(Pid::from_raw(self.pid), Some(WaitPidFlag::__WALL));
+        }
+    }
+}
+
+/// In the child: nothing of the caller may reach us, and we hold nothing of the caller's but the locks.
+fn detach_from_caller(keep: &[RawFd]) -> Result<()> {
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), None)?;
+    setsid()?;
+    let null = fs::OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    dup2_stdin(&null)?;
+    dup2_stdout(&null)?;
+    dup2_stderr(&null)?;
+    for fd in names(Path::new("/proc/self/fd")).iter().filter_map(|n| n.parse::<RawFd>().ok()) {
+        if fd > 2 && !keep.contains(&fd) {
+            let _ = nix::unistd::close(fd);
+        }
+    }
+    let _ = std::env::set_current_dir("/");
+    let _ = nix::sys::prctl::set_name(c"sysfs-worker");
+    Ok(())
+}
+
+fn serve(mut socket: UnixStream) -> Result<()> {
+    let mut request = vec![0; PACKET];
+    loop {
+        let n = socket.read(&mut request)?;
+        let (verb, rest) = match request[..n].split_first() {
+            None => return Ok(()),
+            Some((verb, rest)) => (*verb, rest),
+        };
+        let result = if verb == b'W' {
+            let end = rest.iter().position(|b| *b == 0).unwrap_or(rest.len());
+            write_once(Path::new(OsStr::from_bytes(&rest[..end])), rest.get(end + 1..).unwrap_or_default())
+        } else {
+            fs::read(Path::new(OsStr::from_bytes(rest)))
+        };
+        let answer = match result {
+            Ok(mut data) => {
+                data.truncate(PACKET - 4);
+                [&0i32.to_le_bytes(), data.as_slice()].concat()
+            }
+            Err(e) => e.raw_os_error().unwrap_or(nix::libc::EIO).to_le_bytes().to_vec(),
+        };
+        socket.write_all(&answer)?;
+    }
+}
+
+fn write_once(path: &Path, value: &[u8]) -> io::Result<Vec<u8>> {
+    // No O_CREAT, no O_TRUNC: an attribute that is not there is an error, and a store is exactly one write(2).
+    let written = fs::OpenOptions::new().write(true).open(path)?.write(value)?;
+    if written == value.len() { Ok(Vec::new()) } else { Err(io::ErrorKind::WriteZero.into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{ffi::CString, time::Instant};
+
+    fn soon() -> Deadline {
+        Deadline::after(Duration::from_secs(5))
+    }
+
+    #[test]
+    fn writes_and_reads_and_reports_errno() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("driver_override");
+        fs::write(&file, "").unwrap();
+        let mut worker = Worker::start(&[]).unwrap();
+        assert!(matches!(worker.write(&file, "vfio-pci", &soon()), Answer::Done(_)));
+        assert!(matches!(worker.read(&file, &soon()), Answer::Done(data) if data == b"vfio-pci"));
+        let Answer::Failed(error) = worker.write(&dir.path().join("absent"), "1", &soon()) else { panic!("no error") };
+        assert_eq!(error.raw_os_error(), Some(nix::libc::ENOENT));
+    }
+
+    #[test]
+    fn a_write_that_blocks_is_left_behind_by_the_deadline() {
+        let dir = tempfile::tempdir().unwrap();
+        let fifo = dir.path().join("unbind");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let mut worker = Worker::start(&[]).unwrap();
+        let begin = Instant::now();
+        // Opening a FIFO without a reader blocks, like an unbind of a device in use.
+        let answer = worker.write(&fifo, "x", &Deadline::after(Duration::from_millis(50)));
+        assert!(matches!(answer, Answer::Stuck));
+        assert!(begin.elapsed() < Duration::from_secs(2));
+        assert!(matches!(worker.read(&fifo, &soon()), Answer::Stuck), "a stuck worker answers nothing more");
+        let pid = worker.pid();
+        drop(worker);
+        assert!(Path::new(&format!("/proc/{pid}")).exists(), "it is never signalled");
+        // Letting it go ends it.
+        let path = CString::new(fifo.as_os_str().as_bytes()).unwrap();
+        drop(fs::File::open(OsStr::from_bytes(path.as_bytes())).unwrap());
+    }
+}

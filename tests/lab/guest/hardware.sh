@@ -1,0 +1,191 @@
+# shellcheck shell=bash disable=SC2034
+# hardware.sh: the lab's devices and raw sysfs moves on them. Never calls the programs under test.
+# Builtins instead of programs where possible: each exec costs 20 to 60 ms in emulation.
+
+SYS=/sys/bus/pci
+DEV=$SYS/devices
+GPU=0000:01:00.0 SND=0000:01:00.1 GPU2=0000:02:00.0 SND2=0000:02:00.1
+NIC=0000:05:00.0 PORT=0000:00:11.0 PORT2=0000:00:12.0
+FUNCTIONS="$GPU $SND $GPU2 $SND2"
+ALL_DEVICES="$FUNCTIONS $NIC 0000:03:00.0 0000:04:00.0"
+
+# A sleep without a process.
+exec {NAP_FD}<> <(:)
+nap() { read -rt "${1:-0.1}" -u "$NAP_FD" || true; }
+
+# Seconds with fraction since boot.
+now() { printf '%s' "$EPOCHREALTIME"; }
+
+# since START: whole milliseconds since a value of now().
+since() {
+    local t=$EPOCHREALTIME
+    printf '%d' $(((${t/./} - ${1/./}) / 1000))
+}
+
+# attr FILE: its first line, or "-" when there is none.
+attr() {
+    local line=-
+    { read -r line <"$1"; } 2>/dev/null || true
+    printf '%s' "$line"
+}
+
+driver_of() {
+    local link=$DEV/$1/driver d
+    [[ -e $DEV/$1 ]] || { printf 'gone' && return; }
+    [[ -e $link ]] || { printf 'none' && return; }
+    for d in bochs-drm snd_hda_intel vfio-pci; do
+        [[ $link -ef $SYS/drivers/$d ]] && { printf '%s' "$d" && return; }
+    done
+    d=$(readlink "$link")
+    printf '%s' "${d##*/}"
+}
+
+host_driver() {
+    case $1 in
+        "$GPU" | "$GPU2") printf 'bochs-drm' ;;
+        "$SND" | "$SND2") printf 'snd_hda_intel' ;;
+    esac
+}
+
+# What config space answers now: device and vendor id, ffffffff when it is dead.
+config_id() { od -An -tx4 -N4 "$DEV/$1/config" 2>/dev/null | tr -d ' \n'; }
+
+group_of() {
+    local g
+    g=$(readlink "$DEV/$1/iommu_group")
+    printf '%s' "${g##*/}"
+}
+
+# put VALUE FILE: one write, its errno text on stderr.
+put() { printf '%s\n' "$1" >"$2"; }
+try_put() { put "$1" "$2" 2>/dev/null || true; }
+
+unbind() { [[ ! -e $DEV/$1/driver ]] || put "$1" "$DEV/$1/driver/unbind"; }
+
+# raw_detach [ADDR...]: to vfio-pci by override, as a careful person would.
+raw_detach() {
+    local a
+    (($#)) || set -- "$SND" "$GPU"
+    for a; do
+        put vfio-pci "$DEV/$a/driver_override"
+        is_driver "$a" vfio-pci && continue
+        unbind "$a"
+        put "$a" "$SYS/drivers/vfio-pci/bind"
+    done
+}
+
+# raw_attach [ADDR...]: back to the host driver, override cleared, whatever it was bound to.
+raw_attach() {
+    local a driver
+    (($#)) || set -- "$GPU" "$SND"
+    for a; do
+        driver=$(host_driver "$a")
+        put "$driver" "$DEV/$a/driver_override"
+        if ! is_driver "$a" "$driver"; then
+            unbind "$a"
+            put "$a" "$SYS/drivers/$driver/bind"
+        fi
+        put '' "$DEV/$a/driver_override"
+    done
+}
+
+# What PVE leaves behind: the ids of ADDR in vfio-pci's dynamic list.
+leave_new_id() {
+    local a
+    for a in "$@"; do
+        read -r v <"$DEV/$a/vendor"
+        read -r d <"$DEV/$a/device"
+        try_put "${v#0x} ${d#0x}" "$SYS/drivers/vfio-pci/new_id"
+    done
+}
+
+drop_new_ids() {
+    [[ -e $SYS/drivers/vfio-pci ]] || return 0
+    try_put "1234 1111" "$SYS/drivers/vfio-pci/remove_id"
+    try_put "8086 2668" "$SYS/drivers/vfio-pci/remove_id"
+}
+
+# vfio-pci registered before bochs, as with vfio-pci in /etc/modules. Undone by the reset.
+vfio_pci_first() {
+    : >/run/lab/swapped
+    rmmod bochs
+    [[ -e $SYS/drivers/vfio-pci ]] || modprobe vfio-pci
+    modprobe bochs
+    wait_for 5 is_driver "$GPU" bochs-drm
+    wait_for 5 is_driver "$GPU2" bochs-drm
+}
+is_driver() { [[ $DEV/$1/driver -ef $SYS/drivers/$2 ]]; }
+
+# wait_for SECONDS COMMAND...: until it succeeds.
+wait_for() {
+    local left=$(($1 * 20))
+    shift
+    until "$@"; do
+        ((left-- > 0)) || return 1
+        nap 0.05
+    done
+}
+
+# slot_power PORT on|off: without power config space reads ffffffff, as after a lost GPU. With power
+# again it answers, but its BARs are gone until a remove and rescan.
+slot_power() {
+    case $2 in
+        off) setpci -s "$1" CAP_EXP+18.w=0400:0400 ;;
+        on) setpci -s "$1" CAP_EXP+18.w=0000:0400 ;;
+    esac
+    : >/run/lab/slot-touched
+}
+
+# memory_window PORT closed|open: closed, config space lives but the host driver's probe fails.
+memory_window() {
+    [[ -e /run/lab/window-$1 ]] || setpci -s "$1" MEMORY_LIMIT >"/run/lab/window-$1"
+    case $2 in
+        closed) setpci -s "$1" MEMORY_LIMIT=0000 ;;
+        open) setpci -s "$1" MEMORY_LIMIT="$(attr "/run/lab/window-$1")" ;;
+    esac
+}
+
+# outer_qmp JSON...: commands to the machine's own QEMU; prints the last answer.
+outer_qmp() {
+    local line='' command fd
+    exec {fd}<>/dev/virtio-ports/lab.qmp
+    for command in '{"execute":"qmp_capabilities"}' "$@"; do
+        printf '%s\n' "$command" >&"$fd"
+        # Events and the greeting come on the same line discipline.
+        while read -rt 10 -u "$fd" line; do
+            [[ $line != '{"return"'* && $line != '{"error"'* ]] || break
+        done
+    done
+    exec {fd}>&-
+    printf '%s\n' "$line"
+}
+
+unplug() { outer_qmp "{\"execute\":\"device_del\",\"arguments\":{\"id\":\"$1\"}}"; }
+
+# plug N: GPU and sound N back into their slot, function 0 last (that is what the slot reports).
+plug() {
+    outer_qmp \
+        "{\"execute\":\"device_add\",\"arguments\":{\"driver\":\"intel-hda\",\"id\":\"snd$1\",\"bus\":\"rp$1\",\"addr\":\"0.1\",\"multifunction\":true}}" \
+        "{\"execute\":\"device_add\",\"arguments\":{\"driver\":\"hda-output\",\"id\":\"codec$1\",\"bus\":\"snd$1.0\",\"audiodev\":\"mute\"}}" \
+        "{\"execute\":\"device_add\",\"arguments\":{\"driver\":\"VGA\",\"id\":\"gpu$1\",\"bus\":\"rp$1\",\"addr\":\"0.0\",\"multifunction\":true}}"
+}
+
+# inner_qemu PIDFILE ADDR...: a bare QEMU that holds the functions, with PVE's kind of command line.
+inner_qemu() {
+    local pidfile=$1 a
+    local -a args=()
+    shift
+    for a; do args+=(-device "vfio-pci,host=$a"); done
+    # -S: the guest's CPU would only cost time; the group is held all the same.
+    qemu-system-x86_64 -accel tcg -M q35 -m 32 -nodefaults -display none -S \
+        -name inner -pidfile "$pidfile" -daemonize "${args[@]}"
+}
+
+# alive PID: PID 1 does not reap strangers here, so a zombie counts as dead.
+alive() {
+    local stat
+    { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
+    stat=${stat##*) }
+    [[ ${stat%% *} != [ZX] ]]
+}
+dead() { ! alive "$1"; }
