@@ -5,3 +5,4 @@ pub mod command;
 pub mod fault;
 pub mod host;
 pub mod pci;
+pub mod pve;
