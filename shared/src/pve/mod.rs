@@ -1,11 +1,12 @@
 //! Proxmox VE as this node sees it: VM configurations, mappings, running VMs and what PVE itself holds. Everything is read
-//! from files.
+//! from files; only [`qm`] runs a program.
 
 pub mod config_lock;
 pub mod hostpci;
 pub mod mapping;
 mod node;
 pub mod property;
+pub mod qm;
 pub mod reservations;
 pub mod resolve;
 pub mod running;
