@@ -31,12 +31,17 @@ pub fn set_hookscript(
     }
     let shown = argv.join(" ");
     let program = program(host, "qm", &shown)?;
-    let mut words: Vec<&str> = argv.iter().map(String::as_str).collect();
-    words[0] = &program;
+    change(&program, &argv, timeout)?;
+    Ok(argv)
+}
+
+fn change(program: &str, argv: &[String], timeout: Duration) -> Result<()> {
+    let words: Vec<_> = [program].into_iter().chain(argv.iter().skip(1).map(String::as_str)).collect();
     let output = run(&words, timeout)?;
     if output.status.success() {
-        return Ok(argv);
+        return Ok(());
     }
+    let shown = argv.join(" ");
     let why = output.complaint();
     // lock_file in PVE::Tools gives up after ten seconds with these words; nothing has been changed then.
     let locked = why.contains("can't lock file") || why.contains("got timeout") || why.contains("VM is locked");
@@ -84,6 +89,7 @@ fn is_systems(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fault::Code;
 
     #[test]
     fn the_command_is_a_list_of_words() {
@@ -101,9 +107,24 @@ mod tests {
     }
 
     #[test]
+    fn what_qm_says_is_what_the_user_reads() {
+        for (script, expected) in [
+            ("echo 'update VM 111'", None),
+            ("echo 'VM is locked (backup)' >&2; exit 255", Some((Code::Busy, "VM is locked (backup)"))),
+            ("echo \"can't lock file x - got timeout\"; exit 4", Some((Code::Busy, "can't lock file x - got timeout"))),
+            ("echo 'only root' >&2; exit 1", Some((Code::Problem, "only root"))),
+        ] {
+            let outcome = change("/bin/sh", &["qm", "-c", script].map(str::to_owned), Duration::from_secs(20));
+            let got = outcome.err().map(|e| (Fault::code_of(&e), e.to_string()));
+            let expected = expected.map(|(code, why)| (code, format!("qm -c {script}: {why}")));
+            assert_eq!(got, expected);
+        }
+    }
+
+    #[test]
     fn the_machines_own_programs_never_act_for_a_tree() {
         let error = program(&Host::new("/nonexistent"), "sh", "sh x").unwrap_err();
-        assert_eq!(Fault::code_of(&error), crate::fault::Code::Refused);
+        assert_eq!(Fault::code_of(&error), Code::Refused);
         assert!(program(&Host::default(), "sh", "sh x").is_ok());
         assert!(!is_systems(Path::new("/tmp/stand-ins/qm")));
     }
