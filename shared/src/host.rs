@@ -52,10 +52,18 @@ places! {
     proc = "proc";
     /// The kernel's command line.
     kernel_cmdline = "proc/cmdline";
+    /// Every file lock and who holds it.
+    proc_locks = "proc/locks";
     /// The kernel's log.
     kernel_log = "dev/kmsg";
     /// The cluster file system of Proxmox VE.
     pve = "etc/pve";
+    /// The VM configurations of this node.
+    vm_configs = "etc/pve/qemu-server";
+    /// The nodes of the cluster, each with its VM configurations.
+    pve_nodes = "etc/pve/nodes";
+    /// PVE's cluster-wide names for devices.
+    pve_mapping = "etc/pve/mapping";
     /// Pid files and sockets of running VMs.
     qemu_run = "run/qemu-server";
     /// PVE's locks on VM configurations.

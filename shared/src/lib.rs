@@ -2,15 +2,20 @@
 //! ([`pve`]), that on the system layer ([`pci`], [`sysfs`], [`proc`], [`lock`], [`state`]), and all of it on [`host`].
 
 pub mod cli;
+pub mod command;
 pub mod config;
 pub mod deadline;
 pub mod failpoint;
 pub mod fault;
+pub mod gpu;
 pub mod host;
+pub mod kernel_log;
 pub mod lock;
 pub mod log;
+pub mod modules;
 pub mod pci;
 pub mod proc;
+pub mod pve;
 pub mod report;
 pub mod session;
 pub mod state;

@@ -1,0 +1,22 @@
+//! Proxmox VE as this node sees it: VM configurations, mappings, running VMs and what PVE itself holds. Everything is read
+//! from files; only [`qm`] runs a program.
+
+pub mod config_lock;
+pub mod hostpci;
+pub mod mapping;
+mod node;
+pub mod property;
+pub mod qm;
+pub mod reservations;
+pub mod resolve;
+pub mod running;
+pub mod usb;
+pub mod vm_config;
+pub mod vms;
+
+pub use hostpci::{HostPci, Source};
+pub use resolve::{Passthrough, passthroughs};
+pub use running::{RunningVm, qemu_pid, running, vm_of};
+pub use usb::{Usb, UsbSource};
+pub use vm_config::VmConfig;
+pub use vms::{load, load_all, vm_ids};

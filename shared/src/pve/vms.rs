@@ -1,0 +1,124 @@
+//! Which VMs there are, and where their configurations lie.
+
+use super::{node::this_node, vm_config::VmConfig};
+use crate::{
+    fault::Fault,
+    host::{Host, names, read_if_there},
+};
+use anyhow::{Context as _, Error, Result};
+use std::path::{Path, PathBuf};
+
+/// The VMs of this node, sorted.
+pub fn vm_ids(host: &Host) -> Vec<u32> {
+    let mut entries = names(&host.vm_configs());
+    if entries.is_empty()
+        && let Some(dir) = own_dir(host)
+    {
+        entries = names(&dir);
+    }
+    let mut ids: Vec<_> = entries.iter().filter_map(|name| name.strip_suffix(".conf")?.parse().ok()).collect();
+    ids.sort_unstable();
+    ids
+}
+
+/// A VM's configuration: this node's, or that of the node where it still lies while the VM migrates to here.
+pub fn load(host: &Host, vmid: u32) -> Result<VmConfig> {
+    let first = host.vm_configs().join(format!("{vmid}.conf"));
+    if let Some(config) = read(host, &first)? {
+        return Ok(config);
+    }
+    let elsewhere = names(&host.pve_nodes()).into_iter().map(|node| host.pve_nodes().join(node).join("qemu-server"));
+    for dir in own_dir(host).into_iter().chain(elsewhere) {
+        if let Some(config) = read(host, &dir.join(format!("{vmid}.conf")))? {
+            return Ok(config);
+        }
+    }
+    Fault::usage(format!("{}: there is no such VM", host.shown(&first))).next("qm list").fail()
+}
+
+/// Every VM of this node; those that cannot be read beside them, with the reason.
+pub fn load_all(host: &Host) -> (Vec<VmConfig>, Vec<(u32, Error)>) {
+    let mut configs = Vec::new();
+    let mut errors = Vec::new();
+    for vmid in vm_ids(host) {
+        match load(host, vmid) {
+            Ok(config) => configs.push(config),
+            Err(error) => errors.push((vmid, error)),
+        }
+    }
+    (configs, errors)
+}
+
+fn own_dir(host: &Host) -> Option<PathBuf> {
+    Some(host.pve_nodes().join(this_node(host)?).join("qemu-server"))
+}
+
+fn read(host: &Host, path: &Path) -> Result<Option<VmConfig>> {
+    let shown = host.shown(path);
+    let Some(text) = read_if_there(path).with_context(|| shown.clone())? else { return Ok(None) };
+    VmConfig::parse(&text, Path::new(&shown)).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn tree(files: &[(&str, &str)]) -> (tempfile::TempDir, Host) {
+        let dir = tempfile::tempdir().unwrap();
+        let host = Host::new(dir.path());
+        for (path, text) in files {
+            let path = host.at(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        (dir, host)
+    }
+
+    #[test]
+    fn a_bare_tree_of_configurations_is_enough() {
+        let (_dir, host) = tree(&[
+            ("etc/pve/qemu-server/111.conf", "name: a\n"),
+            ("etc/pve/qemu-server/20.conf", "name: b\n"),
+            ("etc/pve/qemu-server/112.conf", "hostpci0: what\n"),
+            ("etc/pve/qemu-server/111.conf.tmp.4711", ""),
+            ("etc/pve/qemu-server/notes.conf", ""),
+        ]);
+        assert_eq!(vm_ids(&host), [20, 111, 112]);
+        let (configs, errors) = load_all(&host);
+        assert_eq!(configs.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["b", "a"]);
+        assert_eq!(errors.iter().map(|(vmid, _)| *vmid).collect::<Vec<_>>(), [112]);
+    }
+
+    #[test]
+    fn without_the_link_the_nodes_directory_serves() {
+        let (_dir, host) = tree(&[
+            ("etc/hostname", "pve1\n"),
+            ("etc/pve/nodes/pve1/qemu-server/111.conf", "name: own\n"),
+            ("etc/pve/nodes/pve2/qemu-server/112.conf", "name: other\n"),
+        ]);
+        assert_eq!(vm_ids(&host), [111]);
+        assert_eq!(load(&host, 111).unwrap().name, "own");
+    }
+
+    #[test]
+    fn a_vm_that_migrates_to_here_is_found_under_its_source() {
+        let (_dir, host) = tree(&[
+            ("etc/hostname", "pve1\n"),
+            ("etc/pve/qemu-server/111.conf", "name: own\n"),
+            ("etc/pve/nodes/pve2/qemu-server/112.conf", "name: other\n"),
+        ]);
+        let config = load(&host, 112).unwrap();
+        assert_eq!(config.name, "other");
+        assert_eq!(config.file, Path::new("/etc/pve/nodes/pve2/qemu-server/112.conf"));
+    }
+
+    #[test]
+    fn a_vm_that_is_nowhere_is_a_usage_error() {
+        let (_dir, host) = tree(&[]);
+        let error = load(&host, 999).unwrap_err();
+        assert_eq!(error.to_string(), "/etc/pve/qemu-server/999.conf: there is no such VM");
+        assert_eq!(Fault::code_of(&error), crate::fault::Code::Usage);
+        assert!(vm_ids(&host).is_empty());
+    }
+}
