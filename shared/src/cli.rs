@@ -51,15 +51,11 @@ impl Common {
             None => Config::load(&host.config_file(), false)?,
         };
         let verbosity = if self.quiet { -1 } else { i8::try_from(self.verbose).unwrap_or(i8::MAX) };
-        Ok(Session {
-            deadline: Deadline::after(self.timeout.or(config.timeout).unwrap_or(timeout)),
-            lock_timeout: self.lock_timeout.or(config.lock_timeout).unwrap_or(Duration::from_secs(10)),
-            dry_run: self.dry_run,
-            log: Log::new(program, verbosity),
-            output: Output::new(self.json),
-            host,
-            config,
-        })
+        let deadline = Deadline::after(self.timeout.or(config.timeout).unwrap_or(timeout));
+        let mut session = Session::new(host, config, deadline, Log::new(program, verbosity), Output::new(self.json));
+        session.lock_timeout = self.lock_timeout.unwrap_or(session.lock_timeout);
+        session.dry_run = self.dry_run;
+        Ok(session)
     }
 }
 

@@ -44,6 +44,11 @@ pub struct Output {
 }
 
 impl Output {
+    /// Fails with what the program said, if it failed.
+    pub fn check(&self) -> Result<()> {
+        if self.status.success() { Ok(()) } else { Fault::problem(self.complaint()).fail() }
+    }
+
     /// What a program that failed said about it, in one line: stderr, else stdout, else how it ended.
     pub fn complaint(&self) -> String {
         let said = [&self.stderr, &self.stdout].into_iter().find(|text| !text.trim().is_empty());

@@ -2,7 +2,7 @@
 
 use crate::{config::Config, deadline::Deadline, fault::Fault, host::Host, log::Log, report::Output};
 use anyhow::Result;
-use std::time::Duration;
+use std::{cell::RefCell, time::Duration};
 
 /// One run of a program.
 pub struct Session {
@@ -20,9 +20,16 @@ pub struct Session {
     pub log: Log,
     /// Where results go.
     pub output: Output,
+    planned: RefCell<Vec<String>>,
 }
 
 impl Session {
+    /// A run that looks at `host` as `config` says.
+    pub fn new(host: Host, config: Config, deadline: Deadline, log: Log, output: Output) -> Self {
+        let lock_timeout = config.lock_timeout.unwrap_or(Duration::from_secs(10));
+        Self { host, config, deadline, lock_timeout, dry_run: false, log, output, planned: RefCell::default() }
+    }
+
     /// Ends the run where it may change nothing: on the live machine, changes are root's.
     pub fn require_root(&self) -> Result<()> {
         if self.dry_run || !self.host.is_live() || nix::unistd::geteuid().is_root() {
@@ -37,12 +44,16 @@ impl Session {
         self.deadline.within(self.lock_timeout)
     }
 
-    /// In a dry run, prints what would have been done. With JSON, stdout is kept for the document.
+    /// In a dry run, tells what would have been done: at once in text, with the document in JSON.
     pub fn would(&self, what: &str) {
-        if self.output.is_json() {
-            self.log.info(&format!("would {what}"));
-        } else {
+        if !self.output.is_json() {
             self.output.text(&format!("would {what}"));
         }
+        self.planned.borrow_mut().push(what.to_owned());
+    }
+
+    /// What a dry run would have done, in order.
+    pub fn planned(&self) -> Vec<String> {
+        self.planned.borrow().clone()
     }
 }

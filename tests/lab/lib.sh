@@ -96,8 +96,8 @@ expect_host() {
         grep -q "^$a .* control=$(attr "$DEV/$a/power/control") d3cold=$(attr "$DEV/$a/d3cold_allowed") " \
             /run/lab/ground || fail "$a: power/control or d3cold_allowed differ from the boot's"
     done
-    compgen -G "$DEV/$gpu/drm/card*" >/dev/null || fail "$gpu has no DRM card"
-    compgen -G "$DEV/$snd/sound/card*" >/dev/null || fail "$snd has no sound card"
+    has_drm "$gpu" || fail "$gpu has no DRM card"
+    has_sound "$snd" || fail "$snd has no sound card"
     [[ $(config_id "$gpu") == 11111234 ]] || fail "$gpu does not answer"
 }
 

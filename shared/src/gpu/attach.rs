@@ -181,7 +181,7 @@ fn load_modules(op: &Operation, mut wanted: WantedDrivers) -> Result<WantedDrive
 /// Without a record of what it was, the power setting now is what there will be again.
 fn remember_power(op: &mut Operation, seen: &Observation) {
     for f in seen.functions.iter().filter(|f| f.present) {
-        let device = Device::new(&op.session.host, f.address).path();
+        let device = Device::new(&op.session.host, f.address).dir();
         let original = op.record.originals.entry(f.address).or_default();
         if original.power_control.is_none() {
             original.power_control = sysfs::read(&device.join("power/control")).ok();

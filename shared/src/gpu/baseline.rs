@@ -1,11 +1,15 @@
 //! The hardware as it was when the GPU last worked on the host, and what differs today. That is how a black screen is told
 //! from a wrong driver.
 
-use super::{observe::Observation, record, unit::Unit};
+use super::{
+    observe::{Function, Observation},
+    record,
+    unit::Unit,
+};
 use crate::{
     host::Host,
     pci::{Address, Device},
-    state, sysfs,
+    state,
 };
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -75,14 +79,7 @@ pub struct Difference {
 impl Baseline {
     /// The snapshot of what is there now.
     pub fn take(host: &Host, unit: &Unit, seen: &Observation) -> Self {
-        let functions = seen.functions.iter().map(|f| {
-            let mut snapshot = Snapshot::take(host, f.address);
-            snapshot.driver.clone_from(&f.driver);
-            snapshot.driver_override.clone_from(&f.driver_override);
-            snapshot.drm.clone_from(&f.drm);
-            snapshot.sound.clone_from(&f.sound);
-            (f.address, snapshot)
-        });
+        let functions = seen.functions.iter().map(|f| (f.address, Snapshot::take(host, f)));
         Self {
             at: record::now(),
             kernel: host.kernel_release(),
@@ -125,11 +122,9 @@ impl Baseline {
 }
 
 impl Snapshot {
-    fn take(host: &Host, address: Address) -> Self {
-        let device = Device::new(host, address);
-        let text = |name: &str| sysfs::read(&device.path().join(name)).ok().filter(|text| !text.is_empty());
-        let header = device.config_header().unwrap_or_default();
-        let dword = |at: usize| Some(u32::from_le_bytes(header.get(at..at + 4)?.try_into().ok()?));
+    fn take(host: &Host, function: &Function) -> Self {
+        let device = Device::new(host, function.address);
+        let text = |name: &str| device.attribute(name).filter(|text| !text.is_empty());
         let link = ["current_link_speed", "current_link_width", "max_link_speed", "max_link_width"].map(|name| text(name));
         let link = match link {
             [Some(speed), Some(width), Some(best), Some(widest)] => {
@@ -137,17 +132,20 @@ impl Snapshot {
             }
             _ => None,
         };
-        let regions = fs::read_to_string(device.path().join("resource")).unwrap_or_default();
+        let regions = fs::read_to_string(device.dir().join("resource")).unwrap_or_default();
         Self {
-            id: format!("{:04x}:{:04x}", device.vendor(), device.device_id()),
+            id: format!("{:04x}:{:04x}", function.id.0, function.id.1),
             power_state: text("power_state"),
-            command: dword(4).map(|dword| command(dword & 0xffff)),
-            bars: (0..6).filter_map(|n| Some(format!("{:08x}", dword(0x10 + 4 * n)?))).collect(),
+            command: function.dword(4).map(|dword| command(dword & 0xffff)),
+            bars: (0..6).filter_map(|n| Some(format!("{:08x}", function.dword(0x10 + 4 * n)?))).collect(),
             regions: regions.lines().take(7).map(ToOwned::to_owned).collect(),
             link,
             reset_method: text("reset_method"),
             screens: device.screens(),
-            ..Self::default()
+            driver: function.driver.clone(),
+            driver_override: function.driver_override.clone(),
+            drm: function.drm.clone(),
+            sound: function.sound.clone(),
         }
     }
 

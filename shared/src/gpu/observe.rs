@@ -32,8 +32,8 @@ pub struct Function {
     pub driver: Option<String>,
     /// `driver_override`; `None` when it is clear or could not be read.
     pub driver_override: Option<String>,
-    /// The first dword of configuration space, where it could be read.
-    pub config: Option<u32>,
+    /// The header of configuration space; empty where it could not be read.
+    pub header: Vec<u8>,
     /// Whether it is a display function.
     pub display: bool,
     /// Whether the driver made what a screen needs: a DRM node, NVIDIA's own, or a framebuffer of an fbdev driver.
@@ -60,12 +60,17 @@ impl Function {
     /// Whether configuration space answers with the id that was read when the device was found; `None` = cannot be read.
     pub fn config_ok(&self) -> Option<bool> {
         let id = u32::from(self.id.1) << 16 | u32::from(self.id.0);
-        if self.present { self.config.map(|dword| dword == id) } else { Some(false) }
+        if self.present { self.dword(0).map(|dword| dword == id) } else { Some(false) }
+    }
+
+    /// A dword of the header.
+    pub fn dword(&self, at: usize) -> Option<u32> {
+        Some(u32::from_le_bytes(self.header.get(at..at + 4)?.try_into().ok()?))
     }
 
     /// Whether it is dead: off the bus, or answering ones.
     pub fn is_lost(&self) -> bool {
-        !self.present || self.config == Some(GONE)
+        !self.present || self.dword(0) == Some(GONE)
     }
 }
 
@@ -124,11 +129,11 @@ fn look(
     let display = device.is_display();
     let drm = device.drm_nodes();
     let fbdev = driver.as_deref().is_some_and(|d| d.ends_with("fb")) && !device.framebuffers().is_empty();
-    let mut guarded = |name: &str| guarded_read(host, &device.path().join(name), access, deadline, wedged);
-    let driver_override = guarded("driver_override")?
+    let mut guarded = |name: &str, length| guarded_read(host, (&device.dir().join(name), length), access, deadline, wedged);
+    let driver_override = guarded("driver_override", 256)?
         .map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned())
         .filter(|text| !text.is_empty() && text != "(null)");
-    let config = guarded("config")?.and_then(|bytes| Some(u32::from_le_bytes(bytes.get(..4)?.try_into().ok()?)));
+    let header = guarded("config", 64)?.unwrap_or_default();
     Ok(Function {
         address,
         present: device.exists(),
@@ -138,7 +143,7 @@ fn look(
         screen: !drm.is_empty() || fbdev || device.nvidia_ready(),
         driver,
         driver_override,
-        config,
+        header,
         display,
         drm,
         sound: device.sound_cards(),
@@ -148,7 +153,7 @@ fn look(
 /// Reads what may block: on 6.1 `driver_override` takes the device lock, which a hung unbind never gives back.
 fn guarded_read(
     host: &Host,
-    path: &Path,
+    (path, length): (&Path, u16),
     access: &mut Access,
     deadline: &Deadline,
     wedged: &mut Vec<String>,
@@ -157,7 +162,7 @@ fn guarded_read(
         return Ok(None);
     }
     let patience = deadline.within(PATIENCE);
-    match access.read(path, &patience)? {
+    match access.read(path, length, &patience)? {
         Answer::Done(bytes) => Ok(Some(bytes)),
         Answer::Failed(_) => Ok(None),
         Answer::Stuck => {
@@ -181,5 +186,5 @@ fn writers_about(host: &Host, unit: &Unit) -> Vec<String> {
 }
 
 fn is_driverless(host: &Host, device: &Device) -> bool {
-    modules::known(host) && modules::candidates(host, &device.modalias()).is_empty()
+    modules::known(host) && device.modalias().is_none_or(|alias| modules::candidates(host, &alias).is_empty())
 }

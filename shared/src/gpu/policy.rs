@@ -77,7 +77,7 @@ pub fn at_rest(session: &Session, unit: &Unit, record: &Record) -> Belongs {
 pub fn being_started(session: &Session, unit: &Unit, record: &Record, world: &World) -> Option<i32> {
     let vmid = record.vmid.filter(|_| record.to == Some(Side::Vfio))?;
     let names_it = world.vm(vmid).is_some_and(|vm| vm.names(unit));
-    names_it.then(|| pve::locked_by(&session.host, vmid)).flatten()
+    names_it.then(|| pve::config_lock::locked_by(&session.host, vmid)).flatten()
 }
 
 /// The host driver of each function: configured, else the one it has, else what it was before, else what it last worked

@@ -8,7 +8,7 @@ pub fn stop(session: &Session, units: &[String]) -> Result<Vec<String>> {
     let mut stopped = Vec::new();
     for unit in units {
         let active = command::run(&["systemctl", "is-active", "--quiet", "--", unit], session.deadline.remaining())?;
-        if !active.success {
+        if !active.status.success() {
             session.log.detail(&format!("{unit} does not run"));
             continue;
         }

@@ -91,7 +91,7 @@ fn describe_lost(f: &Function) -> String {
 fn problem(f: &Function) -> Option<String> {
     if f.config_ok() == Some(false) {
         let id = format!("{:04x}:{:04x}", f.id.0, f.id.1);
-        return Some(format!("{} answers with another id than {id}: {:08x}", f.address, f.config.unwrap_or_default()));
+        return Some(format!("{} answers with another id than {id}: {:08x}", f.address, f.dword(0).unwrap_or_default()));
     }
     match &f.driver {
         None if f.driverless => None,
@@ -121,7 +121,7 @@ mod tests {
             id: (0x1234, 0x1111),
             driver: driver.map(Into::into),
             driver_override: None,
-            config: Some(0x1111_1234),
+            header: vec![0x34, 0x12, 0x11, 0x11],
             display,
             screen: display && driver == Some("bochs-drm"),
             drm: Vec::new(),
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn a_dead_function_outweighs_its_driver_link() {
         let mut functions = pair(Some("bochs-drm"), Some("snd_hda_intel"));
-        functions[1].config = Some(0xffff_ffff);
+        functions[1].header = vec![0xff; 64];
         assert_eq!(judged(functions).0, State::Lost);
         let mut functions = pair(Some("vfio-pci"), Some("vfio-pci"));
         functions[0].present = false;
@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn configuration_space_that_cannot_be_read_is_unknown_not_lost() {
         let mut functions = pair(Some("bochs-drm"), Some("snd_hda_intel"));
-        functions.iter_mut().for_each(|f| f.config = None);
+        functions.iter_mut().for_each(|f| f.header.clear());
         assert_eq!(judged(functions).0, State::Host);
     }
 }

@@ -69,7 +69,7 @@ impl World {
             let process = running.iter().find(|r| r.vmid == config.vmid);
             world.vms.push(Vm {
                 vmid: config.vmid,
-                name: config.name.clone().unwrap_or_default(),
+                name: config.name.clone(),
                 devices,
                 pid: process.map(|r| r.pid),
                 passed: process.map(|r| r.passed.clone()).unwrap_or_default(),

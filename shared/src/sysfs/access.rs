@@ -3,7 +3,7 @@
 use super::{Answer, Worker};
 use crate::{deadline::Deadline, failpoint, host::Host, lock::Locks};
 use anyhow::Result;
-use std::{fs, io::Write, path::Path};
+use std::{fs, io::{Read, Write}, path::Path};
 
 /// Reads and writes attributes under the locks of the operation.
 #[derive(Debug)]
@@ -35,12 +35,14 @@ impl Access {
         Ok(done.map_or_else(Answer::Failed, |()| Answer::Done(Vec::new())))
     }
 
-    /// Reads an attribute that may block.
-    pub fn read(&mut self, path: &Path, deadline: &Deadline) -> Result<Answer> {
+    /// Reads the first `length` bytes of an attribute that may block.
+    pub fn read(&mut self, path: &Path, length: u16, deadline: &Deadline) -> Result<Answer> {
         if self.live {
-            return Ok(self.worker()?.read(path, deadline));
+            return Ok(self.worker()?.read(path, length, deadline));
         }
-        Ok(fs::read(path).map_or_else(Answer::Failed, Answer::Done))
+        let mut data = Vec::new();
+        let done = fs::File::open(path).and_then(|f| f.take(u64::from(length)).read_to_end(&mut data));
+        Ok(done.map_or_else(Answer::Failed, |_| Answer::Done(data)))
     }
 
     /// The worker that does not answer any more, if there is one.

@@ -46,7 +46,7 @@ pub struct Worker {
     stuck: bool,
 }
 
-/// Larger than any attribute that is read through it (`config` is 4096 bytes).
+/// Larger than any request or answer: a page of an attribute, a path.
 const PACKET: usize = 16 * 1024;
 
 impl Worker {
@@ -90,9 +90,9 @@ impl Worker {
         self.ask(&[b"W", path.as_os_str().as_bytes(), b"\0", value.as_bytes()].concat(), deadline, true)
     }
 
-    /// Reads an attribute.
-    pub fn read(&mut self, path: &Path, deadline: &Deadline) -> Answer {
-        self.ask(&[b"R", path.as_os_str().as_bytes()].concat(), deadline, false)
+    /// Reads the first `length` bytes of an attribute.
+    pub fn read(&mut self, path: &Path, length: u16, deadline: &Deadline) -> Answer {
+        self.ask(&[b"R", length.to_le_bytes().as_slice(), path.as_os_str().as_bytes()].concat(), deadline, false)
     }
 
     fn ask(&mut self, request: &[u8], deadline: &Deadline, writes: bool) -> Answer {
@@ -178,17 +178,22 @@ fn serve(mut socket: UnixStream) -> Result<()> {
             let end = rest.iter().position(|b| *b == 0).unwrap_or(rest.len());
             write_once(Path::new(OsStr::from_bytes(&rest[..end])), rest.get(end + 1..).unwrap_or_default())
         } else {
-            fs::read(Path::new(OsStr::from_bytes(rest)))
+            let (length, path) = rest.split_at(2.min(rest.len()));
+            read_some(Path::new(OsStr::from_bytes(path)), length)
         };
         let answer = match result {
-            Ok(mut data) => {
-                data.truncate(PACKET - 4);
-                [&0i32.to_le_bytes(), data.as_slice()].concat()
-            }
+            Ok(data) => [&0i32.to_le_bytes(), data.as_slice()].concat(),
             Err(e) => e.raw_os_error().unwrap_or(nix::libc::EIO).to_le_bytes().to_vec(),
         };
         socket.write_all(&answer)?;
     }
+}
+
+fn read_some(path: &Path, length: &[u8]) -> io::Result<Vec<u8>> {
+    let length = length.iter().rev().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte)).min(4096);
+    let mut data = Vec::new();
+    fs::File::open(path)?.take(length).read_to_end(&mut data)?;
+    Ok(data)
 }
 
 fn write_once(path: &Path, value: &[u8]) -> io::Result<Vec<u8>> {
@@ -213,7 +218,7 @@ mod tests {
         fs::write(&file, "").unwrap();
         let mut worker = Worker::start(&[]).unwrap();
         assert!(matches!(worker.write(&file, "vfio-pci", &soon()), Answer::Done(_)));
-        assert!(matches!(worker.read(&file, &soon()), Answer::Done(data) if data == b"vfio-pci"));
+        assert!(matches!(worker.read(&file, 4096, &soon()), Answer::Done(data) if data == b"vfio-pci"));
         let Answer::Failed(error) = worker.write(&dir.path().join("absent"), "1", &soon()) else { panic!("no error") };
         assert_eq!(error.raw_os_error(), Some(nix::libc::ENOENT));
     }
@@ -229,7 +234,7 @@ mod tests {
         let answer = worker.write(&fifo, "x", &Deadline::after(Duration::from_millis(50)));
         assert!(matches!(answer, Answer::Stuck));
         assert!(begin.elapsed() < Duration::from_secs(2));
-        assert!(matches!(worker.read(&fifo, &soon()), Answer::Stuck), "a stuck worker answers nothing more");
+        assert!(matches!(worker.read(&fifo, 1, &soon()), Answer::Stuck), "a stuck worker answers nothing more");
         let pid = worker.pid();
         drop(worker);
         assert!(Path::new(&format!("/proc/{pid}")).exists(), "it is never signalled");

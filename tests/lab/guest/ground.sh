@@ -76,6 +76,7 @@ reset_hardware() {
     [[ -e $SYS/drivers/snd_hda_intel ]] || modprobe snd-hda-intel
     try_put 1 "$SYS/drivers_autoprobe"
     raw_attach "$GPU" "$SND" "$GPU2" "$SND2" || return 1
+    wait_for 5 has_sound "$SND" && wait_for 5 has_sound "$SND2"
 }
 
 reset_attributes() {

@@ -114,6 +114,9 @@ vfio_pci_first() {
     wait_for 5 is_driver "$GPU" bochs-drm
     wait_for 5 is_driver "$GPU2" bochs-drm
 }
+# The sound card comes some time after bind has returned: snd_hda_intel probes its codecs in a worker.
+has_sound() { compgen -G "$DEV/$1/sound/card*" >/dev/null; }
+has_drm() { compgen -G "$DEV/$1/drm/card*" >/dev/null; }
 is_driver() { [[ $DEV/$1/driver -ef $SYS/drivers/$2 ]]; }
 
 # wait_for SECONDS COMMAND...: until it succeeds.

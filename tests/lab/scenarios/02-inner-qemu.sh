@@ -19,6 +19,9 @@ put '' "$DEV/$GPU/driver_override"
 if put "$GPU" "$SYS/drivers/bochs-drm/bind"; then fail "bochs takes a GPU without memory"; fi
 memory_window "$PORT" open
 raw_attach
+start=$(now)
+wait_for 5 has_sound "$SND" || true
+note "the sound card comes $(since "$start") ms after bind has returned"
 expect_host
 expect_host "$GPU2" "$SND2"
 

@@ -1,0 +1,67 @@
+//! What can be typed.
+
+use clap::{Args, Parser, Subcommand};
+use passthrough::{cli::Common, gpu::target::Target};
+
+/// Moves GPUs between their host driver and vfio-pci, verified
+#[derive(Debug, Parser)]
+#[command(name = "gpu-bind", version, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What every program understands.
+    #[command(flatten)]
+    pub common: Common,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Where each GPU is, who holds it, and what is wrong (exit 1 if anything is)
+    Status(Targets),
+    /// The GPUs of this host with all their functions
+    List,
+    /// Take GPUs from the host and give them to vfio-pci, for a VM
+    Detach(Change),
+    /// Bring GPUs back to their host drivers, whatever state they are in
+    Attach(Change),
+    /// Detach, then attach: for a screen that stays black
+    Cycle(Change),
+    /// Bring every passed-through GPU to where it belongs: running VM -> vfio-pci, otherwise -> host
+    Reconcile,
+    /// One report to paste into a bug report
+    Doctor(Targets),
+}
+
+/// Targets to look at.
+#[derive(Debug, Args)]
+pub struct Targets {
+    /// 0000:01:00.0, 01:00, vm:111 or all [default: all]
+    pub targets: Vec<Target>,
+}
+
+/// Targets to change.
+#[derive(Debug, Args)]
+pub struct Change {
+    /// 0000:01:00.0, 01:00, vm:111 or all
+    #[arg(required = true)]
+    pub targets: Vec<Target>,
+    /// Proceed although processes of the host have it open (a VM that holds it is never overridden)
+    #[arg(long)]
+    pub force: bool,
+    /// Proceed although no other GPU stays on a host driver
+    #[arg(long)]
+    pub allow_console: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  gpu-bind status                  where is everything?
+  gpu-bind attach 01:00            bring it back to the host
+  gpu-bind -n detach vm:111        print what would be written for VM 111
+  gpu-bind cycle 01:00             the screen stays black although it is ATTACHED
+  gpu-bind reconcile               heal what a missed hook or a crash left behind
+  gpu-bind doctor > report.txt     everything for a bug report
+
+Exit codes: 0 done, 1 problem, 2 usage or configuration, 3 busy, 4 the kernel does not answer, 5 refused for safety";

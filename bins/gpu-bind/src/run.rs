@@ -1,0 +1,106 @@
+//! One function per verb.
+
+use crate::{
+    cli::{Change, Cli, Verb},
+    show,
+};
+use anyhow::Result;
+use passthrough::{
+    fault::Fault,
+    gpu::{
+        attach::attach,
+        cycle::cycle,
+        detach::{Consent, Outcome, detach},
+        doctor,
+        operation::{self, Operation},
+        reconcile,
+        status::status,
+        target::{self, Target},
+        unit::gpus,
+        world::World,
+    },
+    session::Session,
+};
+use std::time::Duration;
+
+/// Runs the verb; the number is the exit code.
+pub fn run(cli: &Cli) -> Result<u8> {
+    let session = cli.common.session("gpu-bind", Duration::from_secs(60))?;
+    match &cli.verb {
+        Verb::Status(targets) => statuses(&session, &targets.targets),
+        Verb::List => list(&session),
+        Verb::Detach(change) => moved(&session, change, "detach"),
+        Verb::Attach(change) => moved(&session, change, "attach"),
+        Verb::Cycle(change) => moved(&session, change, "cycle"),
+        Verb::Reconcile => heal(&session),
+        Verb::Doctor(targets) => examine(&session, &targets.targets),
+    }
+}
+
+fn statuses(session: &Session, targets: &[Target]) -> Result<u8> {
+    let units = target::resolve(session, targets)?;
+    let world = World::load(&session.host);
+    for problem in &world.problems {
+        session.log.info(&format!("warning: {problem}"));
+    }
+    let list = status(session, &units, &world)?;
+    show::statuses(session, &list, &world)?;
+    Ok(u8::from(!list.iter().all(passthrough::gpu::status::Status::is_consistent)))
+}
+
+fn list(session: &Session) -> Result<u8> {
+    let units = gpus(&session.host);
+    show::list(session, &status(session, &units, &World::load(&session.host))?)?;
+    Ok(0)
+}
+
+fn moved(session: &Session, change: &Change, verb: &'static str) -> Result<u8> {
+    let units = target::resolve(session, &change.targets)?;
+    if units.is_empty() {
+        session.log.info("nothing to do: no GPU is passed through");
+    }
+    let world = World::load(&session.host);
+    let consent = Consent { openers: change.force, console: change.allow_console };
+    let mut access = operation::lock(session, &units, verb)?;
+    let mut outcomes = Vec::new();
+    for unit in units {
+        let address = unit.address;
+        let mut op = Operation::new(session, &mut access, unit, verb);
+        let outcome = match verb {
+            "detach" => detach(&mut op, None, consent),
+            "attach" => attach(&mut op, &world, Duration::ZERO, consent),
+            _ => cycle(&mut op, &world, consent),
+        }?;
+        if outcome == Outcome::Unchanged {
+            let place = if verb == "detach" { "on vfio-pci" } else { "on the host" };
+            session.log.info(&format!("{address} is {place} already: verified, nothing changed"));
+        }
+        outcomes.push((address, outcome));
+    }
+    show::outcomes(session, verb, &outcomes)?;
+    Ok(0)
+}
+
+fn heal(session: &Session) -> Result<u8> {
+    session.require_root()?;
+    let world = World::load(&session.host);
+    for problem in &world.problems {
+        session.log.warn(problem);
+    }
+    let units = reconcile::concerned(session, &world);
+    let healed: Vec<_> = units.iter().map(|unit| reconcile::heal(session, unit, &world)).collect();
+    show::healed(session, &healed)?;
+    let worst = healed.iter().map(|h| h.code).find(|code| *code != 0).unwrap_or(0);
+    // A configuration that cannot be understood may hide a GPU that should have been healed.
+    Ok(if worst == 0 && !world.problems.is_empty() { Fault::usage("").code.number() } else { worst })
+}
+
+fn examine(session: &Session, targets: &[Target]) -> Result<u8> {
+    let report = doctor::examine(session, &target::resolve(session, targets)?)?;
+    if session.output.is_json() {
+        session.output.json(&report)?;
+    } else {
+        session.output.text(&doctor::text(&report)?);
+    }
+    Ok(u8::from(!report.is_healthy()))
+}

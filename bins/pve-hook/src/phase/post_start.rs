@@ -1,0 +1,46 @@
+//! QEMU runs: does it really hold what it was given?
+
+use anyhow::Result;
+use passthrough::{
+    deadline::Deadline,
+    fault::Fault,
+    gpu::{
+        holders::vfio_holders,
+        record::Record,
+        target::of_vm,
+        unit::Unit,
+    },
+    pve::{self, VmConfig},
+    session::Session,
+};
+use std::{thread, time::Duration};
+
+/// Opening a group takes QEMU a moment after PVE considers it started.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Confirms that the VM's QEMU has every unit open.
+pub fn run(session: &Session, config: &VmConfig) -> Result<()> {
+    let taken = |unit: &Unit| Record::load(&session.host, unit).vmid == Some(config.vmid);
+    let units: Vec<Unit> = of_vm(session, config.vmid)?.into_iter().filter(taken).collect();
+    let deadline = Deadline::after(PATIENCE);
+    loop {
+        let holders = vfio_holders(&session.host, &units);
+        let open = |holder: &Option<passthrough::gpu::holders::Holder>| {
+            holder.as_ref().is_some_and(|holder| holder.vmid == Some(config.vmid))
+        };
+        let Some((unit, _)) = units.iter().zip(&holders).find(|(_, holder)| !open(holder)) else {
+            for unit in &units {
+                session.log.info(&format!("VM {} holds {}", config.vmid, unit.address));
+            }
+            return Ok(());
+        };
+        if deadline.expired() {
+            let pid = pve::qemu_pid(&session.host, config.vmid);
+            let process = pid.map_or_else(|| "no QEMU of it runs".into(), |pid| format!("its QEMU is pid {pid}"));
+            return Fault::problem(format!("VM {} does not hold {} ({process})", config.vmid, unit.address))
+                .next(format!("gpu-bind doctor {}", unit.address))
+                .fail();
+        }
+        thread::sleep(Duration::from_millis(200));
+    }
+}

@@ -1,0 +1,152 @@
+//! Before QEMU starts: every passed-through unit goes to vfio-pci, all of them or none.
+
+use crate::guard;
+use anyhow::{Context, Result};
+use passthrough::{
+    fault::Fault,
+    gpu::{
+        attach::attach,
+        detach::{Consent, Outcome, detach},
+        holders::vfio_holders,
+        operation::{self, Operation},
+        policy::being_started,
+        record::{Record, now, recorded},
+        target::ours,
+        unit::Unit,
+        world::World,
+    },
+    pve::{self, Passthrough, VmConfig, reservations::Reservation},
+    session::Session,
+    sysfs::Access,
+    usb,
+};
+use std::time::Duration;
+
+/// Takes what the VM needs.
+pub fn run(session: &Session, config: &VmConfig) -> Result<()> {
+    config.warnings.iter().for_each(|warning| session.log.warn(warning));
+    let world = World::load(&session.host);
+    let units = choose(session, config, &world)?;
+    if !units.is_empty() {
+        session.require_root()?;
+        guard::leave(session, config.vmid);
+        take(session, config.vmid, units, &world)?;
+    }
+    for line in usb::prepare(session, config)? {
+        session.log.warn(&format!("VM {}: {line}", config.vmid));
+    }
+    Ok(())
+}
+
+/// The units to take: for each device the first alternative that nobody else has. Nothing is changed here.
+fn choose(session: &Session, config: &VmConfig, world: &World) -> Result<Vec<Unit>> {
+    let devices = pve::passthroughs(&session.host, config)?;
+    let reserved = pve::reservations::reservations(&session.host).unwrap_or_default();
+    let mut chosen: Vec<Unit> = Vec::new();
+    for device in devices.iter().filter(|device| !device.keep && !device.mdev) {
+        if let Some(missing) = device.missing.first() {
+            return Fault::problem(format!("VM {} {}: {missing} is not on the PCI bus", config.vmid, device.key))
+                .next("gpu-bind attach   tries to bring a vanished GPU back; else correct the VM's configuration")
+                .fail();
+        }
+        let units = first_free(session, config.vmid, device, world, &reserved)?;
+        chosen.extend(units.into_iter().filter(|unit| !chosen.iter().any(|c| c.key() == unit.key())).collect::<Vec<_>>());
+    }
+    Ok(chosen)
+}
+
+fn first_free(
+    session: &Session,
+    vmid: u32,
+    device: &Passthrough,
+    world: &World,
+    reserved: &[Reservation],
+) -> Result<Vec<Unit>> {
+    let mut obstacle = Ok(());
+    for functions in &device.alternatives {
+        let mut units: Vec<Unit> = Vec::new();
+        for unit in functions.iter().filter_map(|address| ours(session, *address)) {
+            if !units.iter().any(|u| u.key() == unit.key()) {
+                units.push(unit);
+            }
+        }
+        match units.iter().try_for_each(|unit| free(session, vmid, unit, world, reserved)) {
+            Ok(()) => return Ok(units),
+            Err(error) => obstacle = obstacle.and(Err(error)),
+        }
+    }
+    obstacle.map(|()| Vec::new()).with_context(|| format!("VM {vmid} {}", device.key))
+}
+
+/// Fails when another VM has the unit, is being given it, or has it reserved with PVE.
+fn free(session: &Session, vmid: u32, unit: &Unit, world: &World, reserved: &[Reservation]) -> Result<()> {
+    let gpu = unit.address;
+    let other = world.vms.iter().find(|vm| vm.vmid != vmid && vm.runs_with(unit));
+    if let Some(vm) = other {
+        let pid = vm.pid.unwrap_or_default();
+        return busy(format!("{gpu} is in use by {} (pid {pid})", vm.title()), vm.vmid);
+    }
+    let holder = vfio_holders(&session.host, std::slice::from_ref(unit)).pop().flatten();
+    if let Some(holder) = holder.filter(|holder| holder.vmid != Some(vmid)) {
+        let next = holder.vmid.map_or_else(|| format!("ps -fp {}", holder.pid), |vmid| format!("qm stop {vmid}"));
+        return Fault::busy(format!("{gpu} is held by {}; nothing was changed", holder.title(world))).next(next).fail();
+    }
+    let record = Record::load(&session.host, unit);
+    if let Some(pid) = being_started(session, unit, &record, world).filter(|_| record.vmid != Some(vmid)) {
+        let other = record.vmid.unwrap_or_default();
+        return busy(format!("{gpu} was just taken for VM {other}, which is being started (pid {pid})"), other);
+    }
+    let claim = reserved.iter().find(|r| {
+        r.vmid != vmid && unit.functions.contains(&r.address) && r.is_current(&session.host, now())
+    });
+    match claim {
+        Some(claim) => busy(format!("{gpu} is reserved with PVE for VM {}", claim.vmid), claim.vmid),
+        None => Ok(()),
+    }
+}
+
+fn busy<T>(what: String, vmid: u32) -> Result<T> {
+    Fault::busy(format!("{what}; nothing was changed")).next(format!("qm stop {vmid}")).fail()
+}
+
+/// All units, or none: what was taken before one that fails goes back.
+fn take(session: &Session, vmid: u32, units: Vec<Unit>, world: &World) -> Result<()> {
+    let mut access = operation::lock(session, &units, &format!("pre-start {vmid}"))?;
+    // The VM's configuration is the consent to take the console as well.
+    let consent = Consent { openers: false, console: true };
+    let mut taken = Vec::new();
+    for unit in units {
+        let mut op = Operation::new(session, &mut access, unit.clone(), "pre-start");
+        match detach(&mut op, Some(vmid), consent) {
+            Ok(Outcome::Changed) => taken.push(unit),
+            Ok(Outcome::Unchanged) => session.log.detail(&format!("{} is on vfio-pci already", unit.address)),
+            Err(error) => {
+                give_back(session, &mut access, taken, world);
+                return Err(error);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn give_back(session: &Session, access: &mut Access, units: Vec<Unit>, world: &World) {
+    for unit in units.into_iter().rev() {
+        let address = unit.address;
+        let mut op = Operation::new(session, access, unit, "rollback");
+        if op.is_stuck() {
+            session.log.warn(&format!("{address} stays on vfio-pci: the kernel does not answer; next: gpu-bind reconcile"));
+        } else if let Err(error) = attach(&mut op, world, Duration::ZERO, Consent::default()) {
+            session.log.warn(&format!("{address} could not be given back: {error:#}; next: gpu-bind reconcile"));
+        }
+    }
+}
+
+/// Returns whatever was taken for this VM.
+pub fn undo(session: &Session, vmid: u32) {
+    let taken = recorded(&session.host).into_iter().filter(|(_, record)| record.vmid == Some(vmid));
+    let units: Vec<Unit> = taken.map(|(unit, _)| ours(session, unit.address).unwrap_or(unit)).collect();
+    match operation::lock(session, &units, &format!("rollback {vmid}")) {
+        Ok(mut access) => give_back(session, &mut access, units, &World::load(&session.host)),
+        Err(error) => session.log.warn(&format!("{error:#}; next: gpu-bind reconcile")),
+    }
+}

@@ -1,0 +1,60 @@
+//! From what was typed to what is done.
+
+use crate::{
+    chain, check,
+    cli::{Cli, Phase, Verb},
+    guard,
+    phase::{post_start, post_stop, pre_start},
+    register,
+};
+use anyhow::Result;
+use passthrough::{fault::Fault, pve, session::Session};
+use std::time::Duration;
+
+/// Runs it; the number is the exit code.
+pub fn run(cli: &Cli) -> Result<u8> {
+    let patience = match cli.verb {
+        Some(Verb::Guard { .. }) => Duration::from_secs(15 * 60),
+        _ => Duration::from_secs(60),
+    };
+    let session = cli.common.session("pve-hook", patience)?;
+    match (&cli.verb, cli.vmid, cli.phase) {
+        (Some(Verb::Register(what)), ..) => register::register(&session, what),
+        (Some(Verb::Unregister(which)), ..) => register::unregister(&session, which),
+        (Some(Verb::Check { vmids }), ..) => check::check(&session, vmids),
+        (Some(Verb::Guard { vmid }), ..) => guard::keep(&session, *vmid),
+        (None, Some(vmid), Some(phase)) => hook(&session, vmid, phase),
+        (None, ..) => Fault::usage("expected a VMID and a phase, or register, unregister or check")
+            .next("pve-hook --help")
+            .fail(),
+    }
+}
+
+/// One phase: ours first, then the chained ones. Only a failing pre-start stops PVE; the others say what went wrong.
+fn hook(session: &Session, vmid: u32, phase: Phase) -> Result<u8> {
+    let config = pve::load(&session.host, vmid);
+    let passes = match &config {
+        Ok(config) => config.has_passthrough() && !config.template,
+        // A VM whose configuration is gone may still have left a GPU behind.
+        Err(_) => phase == Phase::PostStop,
+    };
+    let ours = match (phase, config) {
+        (Phase::PreStart, Ok(config)) if passes => pre_start::run(session, &config),
+        (Phase::PostStart, Ok(config)) if passes => post_start::run(session, &config),
+        (Phase::PostStop, config) if passes => post_stop::run(session, vmid, config),
+        (_, Err(error)) => Err(error),
+        _ => Ok(()),
+    };
+    if phase == Phase::PreStart {
+        ours?;
+        let chained = chain::run(session, vmid, phase);
+        if chained.is_err() && passes {
+            // PVE calls no further phase after this, so what was taken goes back now.
+            session.log.warn("a chained hook failed; returning the devices");
+            pre_start::undo(session, vmid);
+        }
+        return chained.map(|()| 0);
+    }
+    let chained = chain::run(session, vmid, phase);
+    ours.and(chained).map(|()| 0)
+}

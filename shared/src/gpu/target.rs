@@ -1,0 +1,146 @@
+//! What a person means by `01:00`, `vm:111` or `all`.
+
+use super::{
+    baseline,
+    record::recorded,
+    unit::{Unit, gpu_named, gpus},
+};
+use crate::{
+    fault::Fault,
+    host::Host,
+    pci::{Address, Device, Prefix},
+    pve,
+    session::Session,
+};
+use anyhow::Result;
+use std::str::FromStr;
+
+/// A target as it is typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A slot, or any function of it.
+    Prefix(Prefix),
+    /// Whatever the configuration of a VM passes through.
+    Vm(u32),
+    /// Every GPU.
+    All,
+}
+
+impl FromStr for Target {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "all" {
+            return Ok(Self::All);
+        }
+        if let Some(vmid) = text.strip_prefix("vm:") {
+            return vmid.parse().map(Self::Vm).map_err(|_| format!("{vmid:?} is no VMID (expected vm:111)"));
+        }
+        text.parse().map(Self::Prefix).map_err(|e| format!("{e}, vm:VMID or all"))
+    }
+}
+
+/// The units that targets name, each once. No target means all.
+pub fn resolve(session: &Session, targets: &[Target]) -> Result<Vec<Unit>> {
+    let mut units = Vec::new();
+    for target in if targets.is_empty() { &[Target::All] } else { targets } {
+        let found = match target {
+            Target::Prefix(prefix) => vec![named(session, *prefix)?],
+            Target::Vm(vmid) => of_vm(session, *vmid)?,
+            Target::All => every_gpu(&session.host),
+        };
+        for unit in found {
+            if !units.iter().any(|u: &Unit| u.address == unit.address) {
+                units.push(unit);
+            }
+        }
+    }
+    Ok(units)
+}
+
+/// Every GPU that is there, and those that worked before and have vanished.
+pub fn every_gpu(host: &Host) -> Vec<Unit> {
+    let mut units = gpus(host);
+    for unit in vanished(host) {
+        if !units.iter().any(|u| u.address.slot == unit.address.slot) {
+            units.push(unit);
+        }
+    }
+    units
+}
+
+/// Units that are on record but not on the bus.
+fn vanished(host: &Host) -> Vec<Unit> {
+    let recorded = recorded(host).into_iter().map(|(unit, _)| unit);
+    let known = baseline::known(host).into_iter().map(|(unit, _)| unit);
+    recorded.chain(known).filter(|unit| !Device::new(host, unit.address).exists()).collect()
+}
+
+fn named(session: &Session, prefix: Prefix) -> Result<Unit> {
+    let gone = || vanished(&session.host).into_iter().find(|unit| unit.functions.iter().any(|f| prefix.covers(*f)));
+    match gpu_named(&session.host, prefix) {
+        Err(error) => gone().ok_or(error),
+        found => found,
+    }
+}
+
+/// The units that a VM's configuration passes through and that are ours to move: GPUs, and what config.toml names.
+pub fn of_vm(session: &Session, vmid: u32) -> Result<Vec<Unit>> {
+    let config = pve::load(&session.host, vmid)?;
+    let mut units: Vec<Unit> = Vec::new();
+    if config.template {
+        return Ok(units);
+    }
+    for device in pve::passthroughs(&session.host, &config)? {
+        if device.keep || device.mdev {
+            session.log.detail(&format!("VM {vmid} {}: left to PVE (mdev or driver=keep)", device.key));
+            continue;
+        }
+        if let Some(missing) = device.missing.first() {
+            let gone = vanished(&session.host).into_iter().find(|unit| unit.address.slot == missing.slot);
+            match gone {
+                Some(unit) => units.push(unit),
+                None => {
+                    return Fault::problem(format!("VM {vmid} {}: {missing} is not on the PCI bus", device.key))
+                        .next("echo 1 > /sys/bus/pci/rescan   or correct the VM's configuration")
+                        .fail();
+                }
+            }
+        }
+        for address in device.alternatives.iter().flatten() {
+            if !units.iter().any(|unit| unit.functions.contains(address)) {
+                units.extend(ours(session, *address));
+            }
+        }
+    }
+    Ok(units)
+}
+
+/// The unit around a function, if it is ours to move.
+pub fn ours(session: &Session, address: Address) -> Option<Unit> {
+    let host = &session.host;
+    if Device::new(host, address).is_virtual_function() {
+        return None;
+    }
+    let unit = Unit::around(host, address);
+    let display = unit.functions.iter().copied().find(|f| Device::new(host, *f).is_display());
+    match display {
+        Some(display) => Some(Unit { address: display, ..unit }),
+        None => session.config.names_pci(address).then_some(unit),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_read_as_typed() {
+        assert_eq!("all".parse(), Ok(Target::All));
+        assert_eq!("vm:111".parse(), Ok(Target::Vm(111)));
+        assert_eq!("01:00".parse(), Ok(Target::Prefix("0000:01:00".parse().unwrap())));
+        for text in ["", "vm:", "vm:-1", "vm:x", "ALL", "gpu", "01:00.9"] {
+            assert!(text.parse::<Target>().is_err(), "{text}");
+        }
+    }
+}
