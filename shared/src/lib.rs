@@ -4,3 +4,4 @@
 pub mod fault;
 pub mod host;
 pub mod pci;
+pub mod proc;
