@@ -3,5 +3,8 @@
 
 pub mod fault;
 pub mod host;
+pub mod kernel_log;
+pub mod modprobe_d;
+pub mod modules;
 pub mod pci;
 pub mod proc;

@@ -3,7 +3,11 @@
 mod address;
 mod device;
 pub mod ids;
+mod in_use;
 mod nodes;
+mod reserved;
 
 pub use address::{Address, BadAddress, Prefix, Slot};
 pub use device::{Device, devices, group_members, slot_functions};
+pub use in_use::in_use;
+pub use reserved::reserved;
