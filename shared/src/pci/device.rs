@@ -1,6 +1,6 @@
 //! One PCI function as sysfs shows it: each method reads one thing, now.
 
-use super::{Address, Slot};
+use super::Address;
 use crate::host::{Host, names};
 use std::{
     fs::{self, File},
@@ -147,27 +147,6 @@ impl<'h> Device<'h> {
     }
 }
 
-/// The functions that a slot has now.
-pub fn slot_functions(host: &Host, slot: Slot) -> Vec<Address> {
-    let function = |n| slot.function(n);
-    (0..8).map(function).filter(|a| Device::new(host, *a).exists()).collect()
-}
-
-/// All functions in an IOMMU group, bridges included.
-pub fn group_members(host: &Host, group: u32) -> Vec<Address> {
-    let dir = host.iommu_groups().join(group.to_string()).join("devices");
-    let mut members: Vec<_> = names(&dir).iter().filter_map(|n| n.parse().ok()).collect();
-    members.sort_unstable();
-    members
-}
-
-/// All PCI functions of the host.
-pub fn devices(host: &Host) -> Vec<Address> {
-    let mut all: Vec<_> = names(&host.pci_devices()).iter().filter_map(|n| n.parse().ok()).collect();
-    all.sort_unstable();
-    all
-}
-
 fn collect(dir: &Path, found: &mut Vec<Address>) {
     for name in names(dir) {
         let child = dir.join(&name);
@@ -194,6 +173,7 @@ fn hex(text: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pci::{devices, group_members, slot_functions};
     use proptest::prelude::*;
     use std::os::unix::fs::symlink;
 

@@ -1,7 +1,8 @@
 //! Who has a device mapped. A mapping outlives the descriptor that it was made from, so `/proc/*/fd` does not show it.
 
 use super::{
-    openers::{DIRECTORY, DevNo, Openers, Wanted, gone},
+    DevNo,
+    openers::{DIRECTORY, Openers, Wanted, gone},
     process,
 };
 use crate::host::Host;

@@ -1,6 +1,6 @@
 //! Who has a device open. One scan over `/proc/*/fd` answers for all devices of a group.
 
-use super::process;
+use super::{DevNo, process};
 use crate::host::Host;
 use nix::{
     dir::Dir,
@@ -9,32 +9,7 @@ use nix::{
     libc,
     sys::stat::{Mode, SFlag, fstatat, makedev},
 };
-use std::{ffi::CStr, fmt, fs::File, num::NonZero, os::fd::AsFd, str::FromStr, thread};
-
-/// The number of a character device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct DevNo {
-    /// Which driver.
-    pub major: u32,
-    /// Which of its devices.
-    pub minor: u32,
-}
-
-impl FromStr for DevNo {
-    type Err = std::num::ParseIntError;
-
-    /// Parses what a `dev` attribute says: `226:0`.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (major, minor) = text.trim().split_once(':').unwrap_or_default();
-        Ok(Self { major: major.parse()?, minor: minor.parse()? })
-    }
-}
-
-impl fmt::Display for DevNo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.major, self.minor)
-    }
-}
+use std::{ffi::CStr, fs::File, num::NonZero, os::fd::AsFd, thread};
 
 /// A process that has a device open or mapped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,7 +54,7 @@ impl<'a> Wanted<'a> {
             match fstatat(dir, link, CACHED) {
                 Ok(stat) if stat.st_mode & SFlag::S_IFMT.bits() != SFlag::S_IFCHR.bits() => return Ok(None),
                 Ok(stat) => return Ok(self.numbers.iter().position(|n| *n == stat.st_rdev)),
-                Err(Errno::EACCES | Errno::EPERM) => return Err(Errno::EACCES),
+                // FUSE refuses this to root for another user's files (fuse_getattr in fs/fuse/dir.c); their text is free.
                 Err(_) => {}
             }
         }
@@ -175,7 +150,6 @@ pub(super) fn gone(error: Errno) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
     use std::{fs, os::unix::fs::symlink, process::Command};
 
     fn device(major: u32, minor: u32, path: &str) -> (DevNo, String) {
@@ -234,19 +208,6 @@ mod tests {
         for child in &mut children {
             child.kill().unwrap();
             child.wait().unwrap();
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_makes_the_number_parser_panic(text in "\\PC*") {
-            let _ = text.parse::<DevNo>();
-        }
-
-        #[test]
-        fn a_printed_number_is_parsed_back(major in any::<u32>(), minor in any::<u32>()) {
-            let number = DevNo { major, minor };
-            prop_assert_eq!(format!("{number}\n").parse::<DevNo>().unwrap(), number);
         }
     }
 }
