@@ -49,13 +49,13 @@ fn mapped(host: &Host, pid: i32, maps: &[u8], wanted: &Wanted<'_>) -> Vec<usize>
     hits
 }
 
-/// The range and path of a line that may be a mapped device node: shared, with a path, and on a filesystem without a
-/// device (devtmpfs, the tmpfs or overlay of a container), whose major number is 0.
+/// The range and path of a line that may be a mapped device node: shared and with a path. The filesystem may be any, as
+/// a container's nodes may be on its disk.
 fn device_mapping(line: &[u8]) -> Option<(CString, &[u8])> {
     let mut words = line.splitn(6, |b| *b == b' ');
-    let (range, access, _, device, _) = (words.next()?, words.next()?, words.next()?, words.next()?, words.next()?);
-    let path = words.next()?.trim_ascii();
-    if !path.starts_with(b"/") || access.get(3) != Some(&b's') || !device.starts_with(b"00:") {
+    let (range, access) = (words.next()?, words.next()?);
+    let path = words.nth(3)?.trim_ascii();
+    if !path.starts_with(b"/") || access.get(3) != Some(&b's') {
         return None;
     }
     // maps pads addresses to eight digits, the names in map_files are not padded (fs/proc/base.c).
@@ -70,13 +70,12 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn only_shared_mappings_of_device_filesystems_count() {
+    fn only_shared_mappings_with_a_path_count() {
         let yes = b"00400000-00410000 rw-s 00000000 00:06 412                        /dev/nvidia0";
         let (range, path) = device_mapping(yes).unwrap();
         assert_eq!((range.to_str().unwrap(), path), ("400000-410000", &b"/dev/nvidia0"[..]));
         for no in [
             "7f00-7f01 r--p 00000000 00:06 412 /dev/nvidia0",
-            "7f00-7f01 rw-s 00000000 fd:00 412 /var/lib/x",
             "7f00-7f01 rw-s 00000000 00:0f 412 anon_inode:[vfio-device]",
             "7f00-7f01 rw-s 00000000 00:06 412 ",
             "",
