@@ -82,6 +82,10 @@ places! {
     systemd_marker = "run/systemd/system";
     /// driverctl's persistent overrides.
     driverctl_d = "etc/driverctl.d";
+    /// Network interfaces.
+    net_class = "sys/class/net";
+    /// What udev found out about devices.
+    udev_data = "run/udev/data";
 }
 
 impl Host {
@@ -136,6 +140,16 @@ impl Host {
     /// The directory with the running kernel's module indexes.
     pub fn module_indexes(&self) -> PathBuf {
         self.at("lib/modules").join(self.kernel_release())
+    }
+
+    /// Where the database of PCI names may be.
+    pub fn pci_ids(&self) -> [PathBuf; 2] {
+        ["usr/share/misc/pci.ids", "usr/share/hwdata/pci.ids"].map(|path| self.at(path))
+    }
+
+    /// The directories that configure modprobe; a file hides those of the same name in later ones.
+    pub fn modprobe_dirs(&self) -> [PathBuf; 5] {
+        ["etc", "run", "usr/local/lib", "usr/lib", "lib"].map(|dir| self.at(dir).join("modprobe.d"))
     }
 
     /// This node's name in the PVE cluster.

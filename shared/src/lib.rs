@@ -12,6 +12,7 @@ pub mod host;
 pub mod kernel_log;
 pub mod lock;
 pub mod log;
+pub mod modprobe_d;
 pub mod modules;
 pub mod pci;
 pub mod proc;

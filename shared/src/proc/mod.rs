@@ -1,0 +1,13 @@
+//! Processes: what they are, what they hold open, and which of them the kernel does not let go.
+
+mod dev_no;
+mod mappers;
+mod openers;
+mod process;
+mod writers;
+
+pub use dev_no::DevNo;
+pub use mappers::mappers;
+pub use openers::{Opener, Openers, openers};
+pub use process::{Stat, command, is_alive, pids, start_time, stat, state};
+pub use writers::{BlockedWriter, blocked_writers};
