@@ -101,7 +101,9 @@ impl Config {
 
 fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
     let text = String::deserialize(from)?;
-    humantime::parse_duration(&text).map(Some).map_err(|e| D::Error::custom(format!("{text:?}: {e} (example: \"30s\")")))
+    humantime::parse_duration(&text)
+        .map(Some)
+        .map_err(|e| D::Error::custom(format!("{text:?}: {e} (example: \"30s\")")))
 }
 
 #[cfg(test)]

@@ -21,3 +21,4 @@ pub mod report;
 pub mod session;
 pub mod state;
 pub mod sysfs;
+pub mod usb;

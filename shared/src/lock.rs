@@ -36,7 +36,7 @@ pub struct Holder {
 impl Holder {
     /// The one of its processes that is still there: the worker may have outlived its caller.
     pub fn living_pid(&self, host: &Host) -> i32 {
-        let alive = |pid: &i32| proc::is_alive(host, *pid, None);
+        let alive = |pid: &i32| proc::stat(host, *pid).is_some_and(|stat| !stat.is_dead());
         if alive(&self.pid) { self.pid } else { self.worker.filter(alive).unwrap_or(self.pid) }
     }
 }
@@ -62,7 +62,8 @@ impl Locks {
         names.dedup();
         let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
         let pid = i32::try_from(std::process::id()).unwrap_or_default();
-        let mut locks = Self { files: Vec::new(), holder: Holder { pid, worker: None, command: command.into(), since } };
+        let mut locks =
+            Self { files: Vec::new(), holder: Holder { pid, worker: None, command: command.into(), since } };
         for name in &names {
             locks.files.push(take_one(host, name, deadline)?);
         }
@@ -143,11 +144,8 @@ fn read_holder(file: &mut File) -> Holder {
 
 /// Who holds the lock `name`, or `None` while it is free. Waits for nothing.
 pub fn holder(host: &Host, name: &str) -> Option<Holder> {
-    let mut file = OpenOptions::new()
-        .read(true)
-        .custom_flags(nix::libc::O_NOFOLLOW)
-        .open(directory(host).join(name))
-        .ok()?;
+    let mut file =
+        OpenOptions::new().read(true).custom_flags(nix::libc::O_NOFOLLOW).open(directory(host).join(name)).ok()?;
     match FileExt::try_lock_shared(&file) {
         Ok(()) => None,
         Err(_) => Some(read_holder(&mut file)),

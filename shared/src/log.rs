@@ -1,7 +1,7 @@
 //! What is told while a program runs: progress to stderr, changes to syslog as well. stdout is for data only.
 
 use std::{
-    cell::RefCell,
+    cell::{OnceCell, RefCell},
     io::{self, Write},
 };
 use syslog::{Facility, Formatter3164, Logger, LoggerBackend};
@@ -10,14 +10,14 @@ use syslog::{Facility, Formatter3164, Logger, LoggerBackend};
 pub struct Log {
     program: &'static str,
     verbosity: i8,
-    /// Opened at the first change; `Some(None)` when there is no syslog to talk to.
-    syslog: RefCell<Option<Option<Logger<LoggerBackend, Formatter3164>>>>,
+    /// Opened at the first change; `None` inside when there is no syslog to talk to.
+    syslog: RefCell<OnceCell<Option<Logger<LoggerBackend, Formatter3164>>>>,
 }
 
 impl Log {
     /// Messages of `program`; verbosity 0 is normal, positive tells more, negative only errors.
     pub fn new(program: &'static str, verbosity: i8) -> Self {
-        Self { program, verbosity, syslog: RefCell::new(None) }
+        Self { program, verbosity, syslog: RefCell::default() }
     }
 
     /// The program's name.
@@ -55,8 +55,8 @@ impl Log {
     }
 
     fn syslog(&self, warning: bool, text: &str) {
-        let mut slot = self.syslog.borrow_mut();
-        let logger = slot.get_or_insert_with(|| {
+        let mut cell = self.syslog.borrow_mut();
+        cell.get_or_init(|| {
             let formatter = Formatter3164 {
                 facility: Facility::LOG_DAEMON,
                 hostname: None,
@@ -65,7 +65,7 @@ impl Log {
             };
             syslog::unix(formatter).ok()
         });
-        if let Some(logger) = logger {
+        if let Some(Some(logger)) = cell.get_mut() {
             let _ = if warning { logger.warning(text) } else { logger.notice(text) };
         }
     }

@@ -101,6 +101,9 @@ mod tests {
             append_line(&path, &n, 100).unwrap();
         }
         let text = fs::read_to_string(&path).unwrap();
-        assert!(text.len() < 150 && text.ends_with("199\n") && text.lines().all(|l| l.parse::<u32>().is_ok()), "{text}");
+        assert!(
+            text.len() < 150 && text.ends_with("199\n") && text.lines().all(|l| l.parse::<u32>().is_ok()),
+            "{text}"
+        );
     }
 }

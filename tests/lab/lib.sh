@@ -154,7 +154,8 @@ gpu_vm() { vm_config "$1" "hostpci0: 0000:01:00,pcie=1" "hookscript: local:snipp
 
 vm_pid() { attr "/run/qemu-server/$1.pid"; }
 vm_runs() { alive "$(vm_pid "$1")"; }
-vm_stopped() { ! vm_runs "$1" && [[ ! -e /run/lab/watch/$1 ]]; }
+vm_stopped() { ! vm_runs "$1" && ! compgen -G "/run/lab/watch/$1.*" >/dev/null; }
+no_guard() { ! compgen -G "/run/lab/guard/*" >/dev/null; }
 
 # The phases the hook of VMID was called with so far, in order.
 phases_of() {

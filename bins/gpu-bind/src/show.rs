@@ -75,7 +75,9 @@ pub fn outcomes(session: &Session, verb: &str, outcomes: &[(Address, Outcome)]) 
     }
     let word = |outcome: &Outcome| if *outcome == Outcome::Changed { "done" } else { "unchanged" };
     let gpus: Vec<_> = outcomes.iter().map(|(a, o)| json!({ "address": a, "result": word(o) })).collect();
-    session.output.json(&json!({ "operation": verb, "dry_run": session.dry_run, "would": session.planned(), "gpus": gpus }))
+    session
+        .output
+        .json(&json!({ "operation": verb, "dry_run": session.dry_run, "would": session.planned(), "gpus": gpus }))
 }
 
 /// `gpu-bind reconcile`.

@@ -64,11 +64,8 @@ fn may_run(session: &Session, file: &Path) -> bool {
 fn one(session: &Session, script: &Path, vmid: u32, phase: Phase) -> Result<()> {
     let patience = session.config.hook.chain_timeout.unwrap_or(PATIENCE);
     session.log.detail(&format!("running {} {vmid} {}", script.display(), phase.name()));
-    let child = Command::new(script)
-        .args([&vmid.to_string(), phase.name()])
-        .stdin(Stdio::null())
-        .process_group(0)
-        .spawn();
+    let child =
+        Command::new(script).args([&vmid.to_string(), phase.name()]).stdin(Stdio::null()).process_group(0).spawn();
     let status = child.and_then(|child| wait(child, &Deadline::after(patience)));
     let shown = session.host.shown(script);
     match status {
@@ -78,7 +75,9 @@ fn one(session: &Session, script: &Path, vmid: u32, phase: Phase) -> Result<()> 
             let limit = humantime_of(patience);
             Fault::problem(format!("{shown} {vmid} {}: no end within {limit}, killed", phase.name())).fail()
         }
-        Err(error) => Fault::problem(format!("{shown}: {error}")).next(format!("check its first line and: chmod +x {shown}")).fail(),
+        Err(error) => Fault::problem(format!("{shown}: {error}"))
+            .next(format!("check its first line and: chmod +x {shown}"))
+            .fail(),
     }
 }
 

@@ -1,7 +1,6 @@
 //! A start that fails after pre-start gets no further phase from PVE. So pre-start leaves a guard that waits until the
 //! start has ended, and returns the devices if the VM does not run.
 
-use anyhow::Result;
 use passthrough::{
     command,
     gpu::{
@@ -46,7 +45,7 @@ pub fn leave(session: &Session, vmid: u32) {
 }
 
 /// The guard itself.
-pub fn keep(session: &Session, vmid: u32) -> Result<u8> {
+pub fn keep(session: &Session, vmid: u32) -> u8 {
     let begun = Instant::now();
     let mut seen_locked = false;
     while !session.deadline.expired() {
@@ -54,16 +53,16 @@ pub fn keep(session: &Session, vmid: u32) -> Result<u8> {
         seen_locked |= locked;
         if !locked && (seen_locked || begun.elapsed() > GRACE) {
             if pve::qemu_pid(&session.host, vmid).is_some() {
-                return Ok(0);
+                return 0;
             }
             if returned(session, vmid) {
-                return Ok(0);
+                return 0;
             }
         }
         thread::sleep(PAUSE.min(session.deadline.remaining()));
     }
     session.log.warn(&format!("VM {vmid}: gave up waiting; next: gpu-bind reconcile"));
-    Ok(1)
+    1
 }
 
 /// Returns what was taken for the VM; true when nothing is left to do.

@@ -22,11 +22,11 @@ pub fn run(cli: &Cli) -> Result<u8> {
         (Some(Verb::Register(what)), ..) => register::register(&session, what),
         (Some(Verb::Unregister(which)), ..) => register::unregister(&session, which),
         (Some(Verb::Check { vmids }), ..) => check::check(&session, vmids),
-        (Some(Verb::Guard { vmid }), ..) => guard::keep(&session, *vmid),
+        (Some(Verb::Guard { vmid }), ..) => Ok(guard::keep(&session, *vmid)),
         (None, Some(vmid), Some(phase)) => hook(&session, vmid, phase),
-        (None, ..) => Fault::usage("expected a VMID and a phase, or register, unregister or check")
-            .next("pve-hook --help")
-            .fail(),
+        (None, ..) => {
+            Fault::usage("expected a VMID and a phase, or register, unregister or check").next("pve-hook --help").fail()
+        }
     }
 }
 

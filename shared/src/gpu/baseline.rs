@@ -125,7 +125,7 @@ impl Snapshot {
     fn take(host: &Host, function: &Function) -> Self {
         let device = Device::new(host, function.address);
         let text = |name: &str| device.attribute(name).filter(|text| !text.is_empty());
-        let link = ["current_link_speed", "current_link_width", "max_link_speed", "max_link_width"].map(|name| text(name));
+        let link = ["current_link_speed", "current_link_width", "max_link_speed", "max_link_width"].map(&text);
         let link = match link {
             [Some(speed), Some(width), Some(best), Some(widest)] => {
                 Some(format!("{speed} x{width} (could be {best} x{widest})"))

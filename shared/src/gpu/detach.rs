@@ -7,7 +7,7 @@ use super::{
     observe::{Function, Observation},
     operation::Operation,
     plan::{self, VFIO},
-    record::{Original, Side},
+    record::Side,
     unit::{Unit, gpus},
     units,
     verdict::{State, judge},
@@ -18,6 +18,7 @@ use crate::{
     fault::Fault,
     modules,
     pci::{Device, in_use},
+    proc::Opener,
     session::Session,
     sysfs,
 };
@@ -112,9 +113,10 @@ fn allowed(session: &Session, unit: &Unit, seen: &Observation, consent: Consent)
                 .fail();
         }
         if function.slot != gpu.slot && !seen.function(*function).is_some_and(Function::on_vfio) {
-            let uses = in_use(host, *function);
+            let uses = in_use(host, &device);
             if !uses.is_empty() {
-                let what = format!("{function} is in the IOMMU group of {gpu} and would go with it: {}", uses.join(", "));
+                let what =
+                    format!("{function} is in the IOMMU group of {gpu} and would go with it: {}", uses.join(", "));
                 return Fault::refused(what).next("free it first, or put the GPU into another PCIe slot").fail();
             }
         }
@@ -149,7 +151,7 @@ fn remember_originals(op: &mut Operation, seen: &Observation, vmid: Option<u32>)
     op.record.stuck = None;
     op.record.bridge = Device::new(host, op.unit.address).upstream();
     for f in &seen.functions {
-        let known = op.record.originals.entry(f.address).or_insert_with(Original::default);
+        let known = op.record.originals.entry(f.address).or_default();
         // A vfio driver is never an original: recording it would destroy the way back.
         if let Some(driver) = f.host_driver() {
             known.driver = Some(driver.to_owned());
@@ -189,7 +191,8 @@ fn leave_host(op: &mut Operation, seen: &Observation, consent: Consent) -> Resul
     if state == State::Vfio && now.all_vfio() {
         return Ok(());
     }
-    let drivers = now.functions.iter().map(|f| format!("{} on {}", f.address, f.driver.as_deref().unwrap_or("no driver")));
+    let drivers =
+        now.functions.iter().map(|f| format!("{} on {}", f.address, f.driver.as_deref().unwrap_or("no driver")));
     let drivers = drivers.collect::<Vec<_>>().join(", ");
     Fault::problem(format!("not on vfio-pci after the move: {drivers} {}", problems.join("; ")))
         .next(format!("gpu-bind doctor {}", op.unit.address))
@@ -202,8 +205,7 @@ pub fn nobody_has_it_open(session: &Session, unit: &Unit, consent: Consent) -> R
     if openers.is_empty() {
         return Ok(());
     }
-    let list = openers.iter().map(|o| format!("pid {} ({}) has {} open", o.pid, o.command, o.path));
-    let list = list.collect::<Vec<_>>().join(", ");
+    let list = openers.iter().map(Opener::title).collect::<Vec<_>>().join(", ");
     if consent.openers {
         session.log.warn(&format!("{}: in use, moved all the same: {list}", unit.address));
         return Ok(());

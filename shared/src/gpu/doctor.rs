@@ -118,7 +118,9 @@ fn advice(session: &Session, status: &Status, world: &World) -> Vec<String> {
         State::Wedged => {
             let who = status.held_by.as_ref().map_or_else(|| "whoever uses it".into(), |h| h.title(world));
             lines.push(format!("end {who}; the kernel finishes by itself then; after that: gpu-bind reconcile"));
-            lines.push("do not kill the process that waits, and do not remove or rescan: that blocks the whole bus".into());
+            lines.push(
+                "do not kill the process that waits, and do not remove or rescan: that blocks the whole bus".into(),
+            );
         }
         State::Lost => lines.push(format!("gpu-bind attach {gpu}   tries resets, least first; else reboot the host")),
         State::Mixed | State::Unbound => lines.push(format!("gpu-bind attach {gpu}   (or detach, for a VM)")),
@@ -157,7 +159,14 @@ pub fn text(report: &Report) -> Result<String> {
     for entry in &report.last_operations {
         let vm = entry.vmid.map_or_else(|| "-".into(), |vmid| format!("VM {vmid}"));
         let millis = format!("{} ms", entry.millis);
-        table.row([format!("  {} ago", ago(entry.at)), entry.by.clone(), entry.device.clone(), vm, millis, entry.result.clone()]);
+        table.row([
+            format!("  {} ago", ago(entry.at)),
+            entry.by.clone(),
+            entry.device.clone(),
+            vm,
+            millis,
+            entry.result.clone(),
+        ]);
     }
     out.push_str(&if report.last_operations.is_empty() { "  none\n".into() } else { table.render() });
     Ok(out)
@@ -168,7 +177,12 @@ fn patient_text(out: &mut String, gpu: &Patient) -> Result<()> {
     let group = status.iommu_group.map_or_else(|| "none".into(), |n| n.to_string());
     writeln!(out, "\n{}  {}  {}", status.address, status.state.word(), status.name)?;
     let side = serde_json::to_value(status.belongs)?;
-    writeln!(out, "  IOMMU group {group}; belongs to {}: {}", side.as_str().unwrap_or_default(), status.belongs_because)?;
+    writeln!(
+        out,
+        "  IOMMU group {group}; belongs to {}: {}",
+        side.as_str().unwrap_or_default(),
+        status.belongs_because
+    )?;
     let mut table = Table::default();
     for f in &status.seen.functions {
         let config = match f.config_ok() {

@@ -36,12 +36,14 @@ impl Holder {
 
 /// The device nodes through which VFIO hands out a unit.
 fn vfio_nodes(host: &Host, unit: &Unit) -> Vec<(DevNo, String)> {
-    let group = unit.group.map(|n| {
-        let number = proc::dev_attribute(&host.vfio_class().join(n.to_string()).join("dev"));
-        (number, format!("/dev/vfio/{n}"))
-    });
-    let devices = unit.functions.iter().flat_map(|f| Device::new(host, *f).vfio_nodes());
-    group.into_iter().chain(devices).collect()
+    let mut nodes: Vec<_> = unit.functions.iter().flat_map(|f| Device::new(host, *f).vfio_nodes()).collect();
+    if let Some(n) = unit.group.filter(|_| nodes.is_empty() && !host.is_live()) {
+        // A copied tree may lack the class directory; the links of its processes still tell.
+        nodes.push((DevNo { major: 0, minor: 0 }, format!("/dev/vfio/{n}")));
+    }
+    nodes.sort();
+    nodes.dedup();
+    nodes
 }
 
 /// For each unit, the process that has it open through VFIO. One scan of all processes for all of them.
@@ -51,7 +53,7 @@ pub fn vfio_holders(host: &Host, units: &[Unit]) -> Vec<Option<Holder>> {
     if wanted.is_empty() {
         return vec![None; units.len()];
     }
-    let found = proc::openers(host, &wanted).openers;
+    let found = proc::openers(host, &wanted).found;
     let holder = |nodes: &Vec<(DevNo, String)>| {
         let opener = found.iter().find(|o| nodes.iter().any(|(_, label)| *label == o.path))?;
         Some(Holder { vmid: pve::vm_of(host, opener.pid), pid: opener.pid, command: opener.command.clone() })
@@ -62,5 +64,5 @@ pub fn vfio_holders(host: &Host, units: &[Unit]) -> Vec<Option<Holder>> {
 /// Processes of the host that have a device node of the unit open: screens, sound, compute.
 pub fn host_openers(host: &Host, unit: &Unit) -> Vec<Opener> {
     let wanted: Vec<_> = unit.functions.iter().flat_map(|f| Device::new(host, *f).device_nodes()).collect();
-    if wanted.is_empty() { Vec::new() } else { proc::openers(host, &wanted).openers }
+    if wanted.is_empty() { Vec::new() } else { proc::openers(host, &wanted).found }
 }

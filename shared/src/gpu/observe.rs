@@ -18,6 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const GONE: u32 = 0xffff_ffff;
 
 /// One function as it is.
+#[allow(clippy::struct_excessive_bools, reason = "independent facts, none of which follows from another")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Function {
     /// Its address.
@@ -96,7 +97,13 @@ impl Observation {
 }
 
 /// Looks at a unit.
-pub fn observe(host: &Host, unit: &Unit, record: &Record, access: &mut Access, deadline: &Deadline) -> Result<Observation> {
+pub fn observe(
+    host: &Host,
+    unit: &Unit,
+    record: &Record,
+    access: &mut Access,
+    deadline: &Deadline,
+) -> Result<Observation> {
     let mut wedged = Vec::new();
     if let Some(stuck) = record.still_stuck(host) {
         wedged.push(format!(
@@ -129,7 +136,8 @@ fn look(
     let display = device.is_display();
     let drm = device.drm_nodes();
     let fbdev = driver.as_deref().is_some_and(|d| d.ends_with("fb")) && !device.framebuffers().is_empty();
-    let mut guarded = |name: &str, length| guarded_read(host, (&device.dir().join(name), length), access, deadline, wedged);
+    let mut guarded =
+        |name: &str, length| guarded_read(host, (&device.dir().join(name), length), access, deadline, wedged);
     let driver_override = guarded("driver_override", 256)?
         .map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned())
         .filter(|text| !text.is_empty() && text != "(null)");
@@ -140,7 +148,7 @@ fn look(
         class: device.class(),
         id: (device.vendor(), device.device_id()),
         driverless: driver.is_none() && device.exists() && is_driverless(host, &device),
-        screen: !drm.is_empty() || fbdev || device.nvidia_ready(),
+        screen: !drm.is_empty() || fbdev || device.nvidia_lists_it(),
         driver,
         driver_override,
         header,
@@ -167,7 +175,10 @@ fn guarded_read(
         Answer::Failed(_) => Ok(None),
         Answer::Stuck => {
             access.leave_stuck();
-            wedged.push(format!("reading {} did not return: somebody's bind or unbind holds the device", host.shown(path)));
+            wedged.push(format!(
+                "reading {} did not return: somebody's bind or unbind holds the device",
+                host.shown(path)
+            ));
             Ok(None)
         }
     }
@@ -178,11 +189,7 @@ fn writers_about(host: &Host, unit: &Unit) -> Vec<String> {
     let mentions = |text: &str| unit.functions.iter().any(|f| text.contains(&f.to_string()));
     let writers = proc::blocked_writers(host).into_iter();
     let ours = writers.filter(|w| mentions(&w.file) || w.text.as_deref().is_some_and(mentions));
-    ours.map(|w| {
-        let text = w.text.unwrap_or_default();
-        format!("pid {} ({}) hangs in a write of {:?} to {}", w.pid, w.command, text.trim(), w.file)
-    })
-    .collect()
+    ours.map(|w| w.title()).collect()
 }
 
 fn is_driverless(host: &Host, device: &Device) -> bool {

@@ -119,7 +119,10 @@ impl<'a> Operation<'a> {
         self.record.stuck = Some(Stuck { pid, start_time, file, value: value.into(), since: now() });
         self.save()?;
         Fault::wedged(what)
-            .next(format!("gpu-bind doctor {}   (who uses it; once that process ends: gpu-bind reconcile)", self.unit.address))
+            .next(format!(
+                "gpu-bind doctor {}   (who uses it; once that process ends: gpu-bind reconcile)",
+                self.unit.address
+            ))
             .fail()
     }
 

@@ -122,8 +122,8 @@ fn wanted_driver(
 /// What the kernel's module index names for the device; a driver that is already loaded comes first.
 fn by_modalias(session: &Session, function: &Function) -> Result<Option<Wanted>> {
     let host = &session.host;
-    let modalias = Device::new(host, function.address).modalias();
-    let candidates = modules::candidates(host, &modalias);
+    let modalias = Device::new(host, function.address).modalias().unwrap_or_default();
+    let candidates: Vec<String> = modules::candidates(host, &modalias).into_iter().map(|c| c.module).collect();
     let driver_of = |module: &String| modules::drivers_of(host, module).into_iter().next();
     if let Some((module, driver)) = candidates.iter().find_map(|m| Some((m, driver_of(m)?))) {
         return Ok(Some(Wanted { driver: Some(driver), module: Some(module.clone()) }));
@@ -136,7 +136,11 @@ fn by_modalias(session: &Session, function: &Function) -> Result<Option<Wanted>>
             function.address,
             host.module_indexes().display()
         ))
-        .next(format!("name it in {}: [gpu.\"{}\"] host_driver = \"…\"", host.config_file().display(), function.address))
+        .next(format!(
+            "name it in {}: [gpu.\"{}\"] host_driver = \"…\"",
+            host.config_file().display(),
+            function.address
+        ))
         .fail(),
     }
 }

@@ -10,7 +10,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -90,11 +90,11 @@ pub struct Record {
 impl Record {
     /// The record of a unit in this boot; an empty one where there is none.
     pub fn load(host: &Host, unit: &Unit) -> Self {
-        Self::read(host, path(host, unit.key())).unwrap_or_default()
+        Self::read(host, &path(host, unit.key())).unwrap_or_default()
     }
 
-    fn read(host: &Host, path: PathBuf) -> Option<Self> {
-        state::load::<Self>(&path).filter(|record| record.boot_id == host.boot_id())
+    fn read(host: &Host, path: &Path) -> Option<Self> {
+        state::load::<Self>(path).filter(|record| record.boot_id == host.boot_id())
     }
 
     /// Whether there is one at all.
@@ -121,7 +121,7 @@ impl Record {
 
     /// The write that is still inside the kernel, if the recorded one is.
     pub fn still_stuck(&self, host: &Host) -> Option<&Stuck> {
-        self.stuck.as_ref().filter(|stuck| proc::is_alive(host, stuck.pid, Some(stuck.start_time)))
+        self.stuck.as_ref().filter(|stuck| proc::is_alive(host, stuck.pid, stuck.start_time))
     }
 }
 
@@ -138,9 +138,10 @@ pub fn recorded(host: &Host) -> Vec<(Unit, Record)> {
     let mut found = Vec::new();
     for name in names(&directory(host)) {
         let Some(key) = name.strip_suffix(".json").and_then(|n| n.parse::<Address>().ok()) else { continue };
-        let Some(record) = Record::read(host, path(host, key)) else { continue };
+        let Some(record) = Record::read(host, &path(host, key)) else { continue };
         let address = record.address.unwrap_or(key);
-        let functions = record.originals.keys().copied().chain([address, key]).collect::<std::collections::BTreeSet<_>>();
+        let functions =
+            record.originals.keys().copied().chain([address, key]).collect::<std::collections::BTreeSet<_>>();
         found.push((Unit::of(host, address, functions, record.group), record));
     }
     found

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     fault::Fault,
-    pci::{Address, Device, below},
+    pci::{Address, Device},
 };
 use anyhow::Result;
 use std::{path::PathBuf, thread, time::Duration};
@@ -64,14 +64,18 @@ fn ladder(op: &Operation, seen: &Observation, bridge: Option<Address>) -> Vec<Ru
     }
     // Only when everything below the bridge is ours; and no other record may wait for the kernel, because a remove or a
     // rescan behind a hung unbind blocks everybody.
-    let alone = bridge.filter(|bridge| below(host, *bridge).iter().all(|f| op.unit.functions.contains(f)));
+    let alone =
+        bridge.filter(|bridge| Device::new(host, *bridge).below().iter().all(|f| op.unit.functions.contains(f)));
     let nothing_hangs = recorded(host).iter().all(|(_, record)| record.still_stuck(host).is_none());
     if let Some(bridge) = alone {
         if all_there {
-            rungs.push(Rung { name: "a reset of the bus behind its bridge", file: device(bridge, "reset_subordinate") });
+            rungs
+                .push(Rung { name: "a reset of the bus behind its bridge", file: device(bridge, "reset_subordinate") });
         }
         if nothing_hangs {
-            rungs.extend(present.iter().rev().map(|f| Rung { name: "removal from the bus", file: device(f.address, "remove") }));
+            rungs.extend(
+                present.iter().rev().map(|f| Rung { name: "removal from the bus", file: device(f.address, "remove") }),
+            );
         }
     }
     if nothing_hangs {

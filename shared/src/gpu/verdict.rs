@@ -91,7 +91,11 @@ fn describe_lost(f: &Function) -> String {
 fn problem(f: &Function) -> Option<String> {
     if f.config_ok() == Some(false) {
         let id = format!("{:04x}:{:04x}", f.id.0, f.id.1);
-        return Some(format!("{} answers with another id than {id}: {:08x}", f.address, f.dword(0).unwrap_or_default()));
+        return Some(format!(
+            "{} answers with another id than {id}: {:08x}",
+            f.address,
+            f.dword(0).unwrap_or_default()
+        ));
     }
     match &f.driver {
         None if f.driverless => None,
@@ -104,7 +108,8 @@ fn problem(f: &Function) -> Option<String> {
 }
 
 fn sides(seen: &Observation) -> String {
-    let each = seen.functions.iter().map(|f| format!("{} on {}", f.address, f.driver.as_deref().unwrap_or("no driver")));
+    let each =
+        seen.functions.iter().map(|f| format!("{} on {}", f.address, f.driver.as_deref().unwrap_or("no driver")));
     format!("functions are on different sides: {}", each.collect::<Vec<_>>().join(", "))
 }
 
@@ -177,14 +182,18 @@ mod tests {
         functions[1].driverless = true;
         assert_eq!(judged(functions).0, State::Host);
         let mut functions = pair(None, None);
-        functions.iter_mut().for_each(|f| f.driverless = true);
+        for f in &mut functions {
+            f.driverless = true;
+        }
         assert_eq!(judged(functions).0, State::Unbound);
     }
 
     #[test]
     fn configuration_space_that_cannot_be_read_is_unknown_not_lost() {
         let mut functions = pair(Some("bochs-drm"), Some("snd_hda_intel"));
-        functions.iter_mut().for_each(|f| f.header.clear());
+        for f in &mut functions {
+            f.header.clear();
+        }
         assert_eq!(judged(functions).0, State::Host);
     }
 }

@@ -10,16 +10,17 @@ use super::{
 };
 use crate::{fault::Fault, kernel_log::KernelLog, pci::Address, session::Session};
 use anyhow::Result;
-use std::{thread, time::Duration};
+use std::{cell::RefCell, thread, time::Duration};
 
 /// Sound cards and DRM nodes may appear a moment after the bind has returned.
 const SETTLING: Duration = Duration::from_secs(5);
 /// Kernel messages after which a driver that is bound does not drive.
-const FATAL: [&str; 4] = ["RmInitAdapter failed", "fallen off the bus", "failed with error -", "Fatal error during GPU init"];
+const FATAL: [&str; 4] =
+    ["RmInitAdapter failed", "fallen off the bus", "failed with error -", "Fatal error during GPU init"];
 
 /// Watches one return.
 pub struct Verifier {
-    log: Option<KernelLog>,
+    log: RefCell<Option<KernelLog>>,
     needles: Vec<String>,
     with_sound: Vec<Address>,
 }
@@ -29,7 +30,7 @@ impl Verifier {
     pub fn new(session: &Session, unit: &Unit, record: &Record) -> Self {
         let with_sound = record.originals.iter().filter(|(_, original)| original.sound).map(|(address, _)| *address);
         Self {
-            log: KernelLog::open_at_end(&session.host),
+            log: RefCell::new(KernelLog::open_at_end(&session.host)),
             needles: unit.functions.iter().map(ToString::to_string).collect(),
             with_sound: with_sound.collect(),
         }
@@ -65,7 +66,8 @@ impl Verifier {
                 return self.kernel_errors(op);
             }
             // Only what appears late is worth waiting for; a wrong driver stays wrong.
-            let late = seen.functions.iter().all(|f| f.driver.is_some() || f.driverless) && judge(&seen).0 != State::Lost;
+            let late =
+                seen.functions.iter().all(|f| f.driver.is_some() || f.driverless) && judge(&seen).0 != State::Lost;
             if !late || deadline.expired() {
                 return Fault::problem(format!("{}: {}", op.unit.address, problems.join("; ")))
                     .next(format!("gpu-bind doctor {}", op.unit.address))
@@ -77,7 +79,8 @@ impl Verifier {
     }
 
     fn kernel_errors(&self, op: &Operation) -> Result<()> {
-        let Some(log) = &self.log else { return Ok(()) };
+        let mut log = self.log.borrow_mut();
+        let Some(log) = log.as_mut() else { return Ok(()) };
         let lines = log.errors_about(&self.needles);
         for line in &lines {
             op.session.log.warn(&format!("the kernel says: {line}"));

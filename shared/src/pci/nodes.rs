@@ -34,6 +34,17 @@ impl Device<'_> {
         self.made(&[&["sound", "card*"], &["virtio*", "sound", "card*"]])
     }
 
+    /// The connectors with a screen, such as `card0-HDMI-A-1 (enabled)`.
+    pub fn screens(&self) -> Vec<String> {
+        let connectors = expand(&self.dir(), &["drm", "card*", "card*-*"]);
+        let shown = |path: &PathBuf| {
+            let attribute = |name: &str| text(&path.join(name)).unwrap_or_default();
+            let name = path.file_name()?.to_str()?;
+            (attribute("status") == "connected").then(|| format!("{name} ({})", attribute("enabled")))
+        };
+        connectors.iter().filter_map(shown).collect()
+    }
+
     /// The framebuffers, such as `fb0`; those that the firmware set up are among them.
     pub fn framebuffers(&self) -> Vec<String> {
         self.made(&[&["graphics", "fb*"], &["*-framebuffer*", "graphics", "fb*"]])

@@ -22,6 +22,13 @@ pub struct Opener {
     pub path: String,
 }
 
+impl Opener {
+    /// How it is called in messages.
+    pub fn title(&self) -> String {
+        format!("pid {} ({}) has {} open", self.pid, self.command, self.path)
+    }
+}
+
 /// The answer, and how much of it is missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Openers {

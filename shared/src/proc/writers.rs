@@ -23,6 +23,12 @@ pub struct BlockedWriter {
 
 impl BlockedWriter {
     /// Whether the write is about this device: it is in the path or in the text.
+    pub fn title(&self) -> String {
+        let text = self.text.as_deref().map(|text| format!(" of {:?}", text.trim())).unwrap_or_default();
+        format!("pid {} ({}) hangs in a write{text} to {}", self.pid, self.command, self.file)
+    }
+
+    /// Whether it is about a PCI function.
     pub fn is_about(&self, address: &str) -> bool {
         self.file.contains(address) || self.text.as_deref().is_some_and(|t| t.contains(address))
     }

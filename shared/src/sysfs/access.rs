@@ -3,7 +3,11 @@
 use super::{Answer, Worker};
 use crate::{deadline::Deadline, failpoint, host::Host, lock::Locks};
 use anyhow::Result;
-use std::{fs, io::{Read, Write}, path::Path};
+use std::{
+    fs,
+    io::{Read, Write},
+    path::Path,
+};
 
 /// Reads and writes attributes under the locks of the operation.
 #[derive(Debug)]
@@ -31,7 +35,11 @@ impl Access {
             return Ok(self.worker()?.write(path, value, deadline));
         }
         failpoint::before_write();
-        let done = fs::OpenOptions::new().write(true).truncate(true).open(path).and_then(|mut f| f.write_all(value.as_bytes()));
+        let done = fs::OpenOptions::new()
+            .write(true)
+            .truncate(true)
+            .open(path)
+            .and_then(|mut f| f.write_all(value.as_bytes()));
         Ok(done.map_or_else(Answer::Failed, |()| Answer::Done(Vec::new())))
     }
 

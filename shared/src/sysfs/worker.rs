@@ -156,6 +156,7 @@ fn detach_from_caller(keep: &[RawFd]) -> Result<()> {
     dup2_stdin(&null)?;
     dup2_stdout(&null)?;
     dup2_stderr(&null)?;
+    drop(null);
     for fd in names(Path::new("/proc/self/fd")).iter().filter_map(|n| n.parse::<RawFd>().ok()) {
         if fd > 2 && !keep.contains(&fd) {
             let _ = nix::unistd::close(fd);

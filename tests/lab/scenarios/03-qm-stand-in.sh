@@ -22,7 +22,7 @@ expect_exit 255 qm start 111
 expect_text "already running"
 expect_exit 0 qm stop 111
 wait_for 5 vm_stopped 111 || fail "the watcher does not end"
-expect_phases 111 "pre-start post-start pre-stop post-stop "
+expect_phases 111 "pre-start post-start pre-stop post-stop"
 expect_vfio
 grep -q "new_id 1234 1111" /run/lab/log/pve-binding || fail "no new_id was written"
 printf '%s\n' "$(</run/lab/spy)"
@@ -42,7 +42,7 @@ expect_exit 0 qm start 111
 expect_text "hookscript error for 111 on post-start:"
 kill -KILL "$(vm_pid 111)"
 wait_for 10 vm_stopped 111 || fail "the watcher does not end"
-expect_phases 111 "pre-start post-start post-stop "
+expect_phases 111 "pre-start post-start post-stop"
 
 # A child that keeps the task's pipes blocks the task; the lock gives up after 10 s.
 printf '#!/bin/sh\nsleep 12 &\n' >/var/lib/vz/snippets/spy

@@ -4,12 +4,7 @@ use anyhow::Result;
 use passthrough::{
     deadline::Deadline,
     fault::Fault,
-    gpu::{
-        holders::vfio_holders,
-        record::Record,
-        target::of_vm,
-        unit::Unit,
-    },
+    gpu::{holders::vfio_holders, record::Record, target::of_vm, unit::Unit},
     pve::{self, VmConfig},
     session::Session,
 };

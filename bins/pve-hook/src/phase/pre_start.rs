@@ -50,7 +50,8 @@ fn choose(session: &Session, config: &VmConfig, world: &World) -> Result<Vec<Uni
                 .fail();
         }
         let units = first_free(session, config.vmid, device, world, &reserved)?;
-        chosen.extend(units.into_iter().filter(|unit| !chosen.iter().any(|c| c.key() == unit.key())).collect::<Vec<_>>());
+        chosen
+            .extend(units.into_iter().filter(|unit| !chosen.iter().any(|c| c.key() == unit.key())).collect::<Vec<_>>());
     }
     Ok(chosen)
 }
@@ -84,7 +85,7 @@ fn free(session: &Session, vmid: u32, unit: &Unit, world: &World, reserved: &[Re
     let other = world.vms.iter().find(|vm| vm.vmid != vmid && vm.runs_with(unit));
     if let Some(vm) = other {
         let pid = vm.pid.unwrap_or_default();
-        return busy(format!("{gpu} is in use by {} (pid {pid})", vm.title()), vm.vmid);
+        return busy(&format!("{gpu} is in use by {} (pid {pid})", vm.title()), vm.vmid);
     }
     let holder = vfio_holders(&session.host, std::slice::from_ref(unit)).pop().flatten();
     if let Some(holder) = holder.filter(|holder| holder.vmid != Some(vmid)) {
@@ -94,18 +95,18 @@ fn free(session: &Session, vmid: u32, unit: &Unit, world: &World, reserved: &[Re
     let record = Record::load(&session.host, unit);
     if let Some(pid) = being_started(session, unit, &record, world).filter(|_| record.vmid != Some(vmid)) {
         let other = record.vmid.unwrap_or_default();
-        return busy(format!("{gpu} was just taken for VM {other}, which is being started (pid {pid})"), other);
+        return busy(&format!("{gpu} was just taken for VM {other}, which is being started (pid {pid})"), other);
     }
-    let claim = reserved.iter().find(|r| {
-        r.vmid != vmid && unit.functions.contains(&r.address) && r.is_current(&session.host, now())
-    });
+    let claim = reserved
+        .iter()
+        .find(|r| r.vmid != vmid && unit.functions.contains(&r.address) && r.is_current(&session.host, now()));
     match claim {
-        Some(claim) => busy(format!("{gpu} is reserved with PVE for VM {}", claim.vmid), claim.vmid),
+        Some(claim) => busy(&format!("{gpu} is reserved with PVE for VM {}", claim.vmid), claim.vmid),
         None => Ok(()),
     }
 }
 
-fn busy<T>(what: String, vmid: u32) -> Result<T> {
+fn busy<T>(what: &str, vmid: u32) -> Result<T> {
     Fault::busy(format!("{what}; nothing was changed")).next(format!("qm stop {vmid}")).fail()
 }
 
@@ -134,7 +135,9 @@ fn give_back(session: &Session, access: &mut Access, units: Vec<Unit>, world: &W
         let address = unit.address;
         let mut op = Operation::new(session, access, unit, "rollback");
         if op.is_stuck() {
-            session.log.warn(&format!("{address} stays on vfio-pci: the kernel does not answer; next: gpu-bind reconcile"));
+            session
+                .log
+                .warn(&format!("{address} stays on vfio-pci: the kernel does not answer; next: gpu-bind reconcile"));
         } else if let Err(error) = attach(&mut op, world, Duration::ZERO, Consent::default()) {
             session.log.warn(&format!("{address} could not be given back: {error:#}; next: gpu-bind reconcile"));
         }

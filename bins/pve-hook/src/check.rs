@@ -1,0 +1,183 @@
+//! Says for each VM whether the hook is in place and whether its devices can be bound.
+
+use crate::register::{VOLUME, script_is_there};
+use anyhow::Result;
+use passthrough::{
+    fault::Fault,
+    gpu::{target::ours, unit::Unit},
+    host::names,
+    pci::{Address, Device, in_use},
+    pve::{self, HostPci, UsbSource, VmConfig, mapping},
+    session::Session,
+};
+use serde::Serialize;
+use serde_json::json;
+
+#[derive(Serialize)]
+struct Checked {
+    vmid: u32,
+    registered: bool,
+    devices: Vec<Checkable>,
+    problems: Vec<String>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Checkable {
+    Pci { key: String, functions: Vec<Address>, driver: &'static str, mapping: Option<String> },
+    Usb { key: String, host: String, mapping: Option<String> },
+}
+
+/// Checks VMs; without a list, all that pass devices through or name our hook.
+pub fn check(session: &Session, vmids: &[u32]) -> Result<u8> {
+    let mut checked = Vec::new();
+    let broken = |vmid: u32, error: &anyhow::Error| Checked {
+        vmid,
+        registered: false,
+        devices: Vec::new(),
+        problems: vec![format!("{error:#}")],
+    };
+    let mut code = 0;
+    if vmids.is_empty() {
+        let (configs, errors) = pve::load_all(&session.host);
+        let concerns = |c: &&VmConfig| c.has_passthrough() || c.hookscript.as_deref() == Some(VOLUME);
+        checked.extend(configs.iter().filter(concerns).map(|config| one(session, config)));
+        checked.extend(errors.iter().map(|(vmid, error)| broken(*vmid, error)));
+        code = errors.first().map_or(0, |(_, error)| Fault::code_of(error).number());
+        checked.sort_by_key(|c| c.vmid);
+    }
+    for vmid in vmids {
+        match pve::load(&session.host, *vmid) {
+            Ok(config) => checked.push(one(session, &config)),
+            Err(error) => {
+                code = Fault::code_of(&error).number();
+                checked.push(broken(*vmid, &error));
+            }
+        }
+    }
+    if code == 0 {
+        code = u8::from(checked.iter().any(|c| !c.problems.is_empty()));
+    }
+    if session.output.is_json() {
+        session.output.json(&json!({ "vms": checked }))?;
+    } else {
+        session.output.text(&text(&checked));
+    }
+    Ok(code)
+}
+
+fn one(session: &Session, config: &VmConfig) -> Checked {
+    let registered = config.hookscript.as_deref() == Some(VOLUME);
+    let mut problems = config.warnings.clone();
+    match config.hookscript.as_deref() {
+        Some(VOLUME) => {
+            if let Err(error) = script_is_there(session) {
+                problems.push(format!("{error:#}; PVE will refuse to start the VM"));
+            }
+        }
+        Some(other) if config.has_passthrough() => {
+            problems.push(format!("another hookscript is set: {other}; pve-hook register {} --chain", config.vmid));
+        }
+        None if config.has_passthrough() && !config.template => {
+            problems.push(format!("not registered: pve-hook register {}", config.vmid));
+        }
+        _ => {}
+    }
+    let mut devices: Vec<_> = config.hostpci.iter().map(|device| pci(session, config, device, &mut problems)).collect();
+    for usb in &config.usb {
+        let name = match &usb.source {
+            UsbSource::Mapping(name) => Some(name.clone()),
+            _ => None,
+        };
+        let host = match &name {
+            Some(name) => match mapping::usb_mapping(&session.host, name) {
+                Ok(source) => source.to_string(),
+                Err(error) => {
+                    problems.push(format!("{}: {error:#}", usb.key));
+                    String::new()
+                }
+            },
+            None => usb.source.to_string(),
+        };
+        devices.push(Checkable::Usb { key: usb.key.clone(), host, mapping: name });
+    }
+    Checked { vmid: config.vmid, registered, devices, problems }
+}
+
+fn pci(session: &Session, config: &VmConfig, device: &HostPci, problems: &mut Vec<String>) -> Checkable {
+    // One at a time, so that a broken device does not hide the others.
+    let alone = VmConfig { hostpci: vec![device.clone()], ..config.clone() };
+    let mut functions = Vec::new();
+    match pve::passthroughs(&session.host, &alone) {
+        Ok(resolved) => {
+            for passthrough in resolved {
+                problems
+                    .extend(passthrough.missing.iter().map(|p| format!("{}: {p} is not on the PCI bus", device.key)));
+                functions.extend(passthrough.alternatives.first().cloned().unwrap_or_default());
+                let ours = passthrough.alternatives.iter().flatten().filter_map(|address| ours(session, *address));
+                let mut units: Vec<Unit> = Vec::new();
+                for unit in ours.filter(|_| !device.keep && !passthrough.mdev) {
+                    if !units.iter().any(|u| u.key() == unit.key()) {
+                        problems.extend(obstacles(session, &unit).into_iter().map(|o| format!("{}: {o}", device.key)));
+                        units.push(unit);
+                    }
+                }
+            }
+        }
+        Err(error) => problems.push(format!("{error:#}")),
+    }
+    Checkable::Pci {
+        key: device.key.clone(),
+        functions,
+        driver: if device.keep { "keep" } else { "vfio" },
+        mapping: device.mapping().map(ToOwned::to_owned),
+    }
+}
+
+/// What will keep a unit from going to a VM.
+fn obstacles(session: &Session, unit: &Unit) -> Vec<String> {
+    let host = &session.host;
+    let mut found = Vec::new();
+    if names(&host.iommu_groups()).is_empty() {
+        found.push("the IOMMU is off: enable VT-d or AMD-Vi in the firmware, and intel_iommu=on for Intel".into());
+    } else if unit.group.is_none() {
+        found.push(format!("{} has no IOMMU group", unit.address));
+    }
+    for function in &unit.functions {
+        let device = Device::new(host, *function);
+        if function.slot != unit.address.slot {
+            let uses = in_use(host, &device);
+            let what = format!("{function} is in the same IOMMU group and would go with {}", unit.address);
+            found.extend((!uses.is_empty()).then(|| format!("{what}: {}", uses.join(", "))));
+        }
+        if device.virtual_functions() > 0 {
+            found.push(format!("{function} has SR-IOV virtual functions enabled"));
+        }
+    }
+    found
+}
+
+fn text(checked: &[Checked]) -> String {
+    if checked.is_empty() {
+        return "no VM passes devices through or names this hook\n".into();
+    }
+    let mut text = String::new();
+    for vm in checked {
+        let registered = if vm.registered { "registered" } else { "not registered" };
+        text.push_str(&format!("VM {}: {registered}\n", vm.vmid));
+        for device in &vm.devices {
+            let (key, what, mapping) = match device {
+                Checkable::Pci { key, functions, driver, mapping } => {
+                    let list = functions.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+                    let left = if *driver == "keep" { " (driver=keep: left to PVE)" } else { "" };
+                    (key, format!("{list}{left}"), mapping)
+                }
+                Checkable::Usb { key, host, mapping } => (key, host.clone(), mapping),
+            };
+            let mapping = mapping.as_ref().map(|name| format!("  (mapping {name})")).unwrap_or_default();
+            text.push_str(&format!("  {key}: {what}{mapping}\n"));
+        }
+        vm.problems.iter().for_each(|problem| text.push_str(&format!("  PROBLEM: {problem}\n")));
+    }
+    text
+}

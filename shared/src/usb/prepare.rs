@@ -1,0 +1,54 @@
+//! Before a VM starts: its USB devices stay awake.
+
+use super::devices;
+use crate::{
+    pve::{UsbSource, VmConfig, mapping},
+    session::Session,
+    sysfs,
+};
+use anyhow::Result;
+use std::{fs::OpenOptions, io::Write, path::Path};
+
+/// Sets `power/control` to `on` for the USB devices that a VM is given. What could not be done is told, and stops nothing:
+/// the VM starts without a USB device as well.
+pub fn prepare(session: &Session, config: &VmConfig) -> Result<Vec<String>> {
+    let mut told = Vec::new();
+    if config.usb.is_empty() {
+        return Ok(told);
+    }
+    let present = devices(&session.host);
+    for usb in &config.usb {
+        let source = match &usb.source {
+            UsbSource::Spice => continue,
+            UsbSource::Mapping(name) => match mapping::usb_mapping(&session.host, name) {
+                Ok(source) => source,
+                Err(error) => {
+                    told.push(format!("{}: {error:#}", usb.key));
+                    continue;
+                }
+            },
+            source => source.clone(),
+        };
+        let mut found = present.iter().filter(|device| device.is(&source)).peekable();
+        if found.peek().is_none() {
+            told.push(format!("{}: {source} is not plugged in", usb.key));
+        }
+        for device in found {
+            if let Err(error) = keep_awake(session, &device.dir.join("power/control")) {
+                told.push(format!("{}: {} may fall asleep: {error}", usb.key, device.port));
+            }
+        }
+    }
+    Ok(told)
+}
+
+fn keep_awake(session: &Session, control: &Path) -> std::io::Result<()> {
+    if sysfs::read(control)? == "on" {
+        return Ok(());
+    }
+    if session.dry_run {
+        session.would(&format!("write \"on\" to {}", session.host.shown(control)));
+        return Ok(());
+    }
+    OpenOptions::new().write(true).open(control)?.write_all(b"on")
+}
