@@ -22,7 +22,6 @@ use crate::{
     host::names,
     modules,
     pci::{Address, Device, reserved},
-    sysfs,
 };
 use anyhow::{Context, Result};
 use std::{collections::BTreeMap, thread, time::Duration};
@@ -101,7 +100,7 @@ pub fn to_host(op: &mut Operation) -> Result<Outcome> {
         op.save()?;
         move_and_verify(op, &seen, &wanted, &verifier)?;
     }
-    let now = if op.session.dry_run { seen } else { op.observe()? };
+    let now = op.observe()?;
     settle(op, &now)?;
     op.done("attached: on its host drivers, verified");
     Ok(Outcome::Changed)
@@ -178,14 +177,14 @@ fn load_modules(op: &Operation, mut wanted: WantedDrivers) -> Result<WantedDrive
     Ok(wanted)
 }
 
-/// Without a record of what it was, the power setting now is what there will be again.
+/// Without a record of what it was, `d3cold_allowed` is restored to what it is now. `power/control` is not: vfio-pci sets it
+/// to `auto` in its probe and to `on` in its remove (`vfio_pci_core_register_device`), and the host driver chooses its own.
 fn remember_power(op: &mut Operation, seen: &Observation) {
     for f in seen.functions.iter().filter(|f| f.present) {
-        let device = Device::new(&op.session.host, f.address).dir();
+        let device = Device::new(&op.session.host, f.address);
         let original = op.record.originals.entry(f.address).or_default();
-        if original.power_control.is_none() {
-            original.power_control = sysfs::read(&device.join("power/control")).ok();
-            original.d3cold_allowed = sysfs::read(&device.join("d3cold_allowed")).ok();
+        if original.d3cold_allowed.is_none() {
+            original.d3cold_allowed = device.attribute("d3cold_allowed");
         }
     }
 }
@@ -204,8 +203,7 @@ fn settle(op: &mut Operation, seen: &Observation) -> Result<()> {
     let host = &op.session.host;
     let consoles: Vec<_> =
         op.record.unbound_consoles.iter().filter(|name| !console::is_bound(host, name)).cloned().collect();
-    let overrides = if op.session.dry_run { op.unit.functions.clone() } else { overridden(op, seen) };
-    let steps: Vec<Step> = plan::settle(&overrides, &power, &consoles);
+    let steps: Vec<Step> = plan::settle(&overridden(op, seen), &power, &consoles);
     op.take(&steps)?;
     keep_baseline(op, seen);
     let stopped = op.record.stopped_units.clone();

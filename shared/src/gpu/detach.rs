@@ -20,7 +20,6 @@ use crate::{
     pci::{Device, in_use},
     proc::Opener,
     session::Session,
-    sysfs,
 };
 use anyhow::{Context, Result};
 use std::time::Duration;
@@ -157,10 +156,9 @@ fn remember_originals(op: &mut Operation, seen: &Observation, vmid: Option<u32>)
             known.driver = Some(driver.to_owned());
             known.module = modules::module_of_driver(host, driver);
             known.sound = !f.sound.is_empty();
-            let device = Device::new(host, f.address).dir();
-            let text = |name: &str| sysfs::read(&device.join(name)).ok();
-            known.power_control = known.power_control.take().or_else(|| text("power/control"));
-            known.d3cold_allowed = known.d3cold_allowed.take().or_else(|| text("d3cold_allowed"));
+            let device = Device::new(host, f.address);
+            known.power_control = known.power_control.take().or_else(|| device.attribute("power/control"));
+            known.d3cold_allowed = known.d3cold_allowed.take().or_else(|| device.attribute("d3cold_allowed"));
         }
     }
 }

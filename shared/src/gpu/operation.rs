@@ -11,6 +11,7 @@ use crate::{
     deadline::Deadline,
     fault::Fault,
     lock::Locks,
+    pci::Device,
     proc,
     session::Session,
     sysfs::{Access, Answer},
@@ -45,6 +46,8 @@ pub struct Operation<'a> {
     pub deadline: Deadline,
     access: &'a mut Access,
     begun: Instant,
+    /// In a dry run: what would be there after the steps so far.
+    pretended: Option<Observation>,
 }
 
 impl<'a> Operation<'a> {
@@ -52,11 +55,14 @@ impl<'a> Operation<'a> {
     pub fn new(session: &'a Session, access: &'a mut Access, unit: Unit, verb: &str) -> Self {
         let record = Record::load(&session.host, &unit);
         let by = format!("{} {verb}", session.log.program());
-        Self { session, unit, record, by, deadline: session.deadline, access, begun: Instant::now() }
+        Self { session, unit, record, by, deadline: session.deadline, access, begun: Instant::now(), pretended: None }
     }
 
     /// Looks at the unit as it is now.
     pub fn observe(&mut self) -> Result<Observation> {
+        if let Some(pretended) = &self.pretended {
+            return Ok(pretended.clone());
+        }
         observe::observe(&self.session.host, &self.unit, &self.record, self.access, &self.deadline)
     }
 
@@ -72,6 +78,13 @@ impl<'a> Operation<'a> {
 
     /// Takes steps in order and stops at the first that fails.
     pub fn take(&mut self, steps: &[Step]) -> Result<()> {
+        if self.session.dry_run {
+            let mut seen = self.observe()?;
+            for step in steps {
+                step.pretend(&mut seen.functions);
+            }
+            self.pretended = Some(seen);
+        }
         steps.iter().try_for_each(|step| self.step(step))
     }
 
@@ -80,7 +93,9 @@ impl<'a> Operation<'a> {
         if matches!(step, Step::PowerControl(..) | Step::D3Cold(..) | Step::Console(..)) && !path.exists() {
             return Ok(());
         }
-        self.write(&path, &value, |errno| step.tolerates(errno))
+        let host = &self.session.host;
+        let driver = |address| Device::new(host, address).driver();
+        self.write(&path, &value, |errno| step.tolerates(errno) || step.is_reached(driver))
     }
 
     /// One write. `tolerates` says which errors mean that the goal is reached.

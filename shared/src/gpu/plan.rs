@@ -45,17 +45,35 @@ impl Step {
         }
     }
 
-    /// Errors that mean the goal is reached already, or that do not matter to it.
+    /// Errors that do not matter to the goal.
     pub fn tolerates(&self, errno: i32) -> bool {
-        use nix::libc::{EBUSY, ENODEV, ENOENT};
+        use nix::libc::{ENODEV, ENOENT};
         match self {
             Self::PowerControl(..) | Self::D3Cold(..) | Self::Console(..) => true,
-            Self::Override(..) => false,
-            // Unbound meanwhile. The drivers are read back in any case.
-            Self::Unbind(..) => matches!(errno, ENODEV | ENOENT),
-            // Bound meanwhile: read back as well.
-            Self::Bind(..) => errno == EBUSY,
             Self::RemoveId(..) => matches!(errno, ENODEV | ENOENT),
+            Self::Override(..) | Self::Unbind(..) | Self::Bind(..) => false,
+        }
+    }
+
+    /// Whether the kernel got there on its own, so that a refusal of this step is none: bound or unbound meanwhile.
+    pub fn is_reached(&self, driver: impl Fn(Address) -> Option<String>) -> bool {
+        match self {
+            Self::Unbind(address, name) => driver(*address).as_ref() != Some(name),
+            Self::Bind(address, name) => driver(*address).as_ref() == Some(name),
+            _ => false,
+        }
+    }
+
+    /// What the step would make of an observation, for dry runs.
+    pub fn pretend(&self, seen: &mut [Function]) {
+        let (Self::Override(address, _) | Self::Unbind(address, _) | Self::Bind(address, _)) = self else { return };
+        for f in seen.iter_mut().filter(|f| f.address == *address) {
+            match self {
+                Self::Override(_, name) => f.driver_override.clone_from(name),
+                Self::Bind(_, name) => f.driver = Some(name.clone()),
+                _ => f.driver = None,
+            }
+            f.screen = f.display && f.host_driver().is_some();
         }
     }
 }

@@ -90,16 +90,21 @@ fn try_heal(session: &Session, unit: &Unit, world: &World, record: &Record, heal
         return Ok(());
     }
     let mut op = Operation::new(session, &mut access, unit.clone(), "reconcile");
-    let (outcome, word) = match goal.side {
+    let (outcome, side) = match goal.side {
         Side::Vfio => {
             let vmid = world.user(unit).map(|vm| vm.vmid);
             // The console went with the start of the VM; what is left of the GPU follows it.
-            (detach(&mut op, vmid, Consent { openers: false, console: true })?, "detached")
+            (detach(&mut op, vmid, Consent { openers: false, console: true })?, Side::Vfio)
         }
-        Side::Host => (attach(&mut op, world, Duration::ZERO, Consent::default())?, "returned"),
+        Side::Host => (attach(&mut op, world, Duration::ZERO, Consent::default())?, Side::Host),
     };
     if outcome == Outcome::Changed {
-        healed.result = word;
+        healed.result = match (side, session.dry_run) {
+            (Side::Vfio, false) => "detached",
+            (Side::Host, false) => "returned",
+            (Side::Vfio, true) => "would be detached",
+            (Side::Host, true) => "would be returned",
+        };
     }
     Ok(())
 }
