@@ -83,6 +83,26 @@ proptest! {
     }
 
     #[test]
+    fn a_vm_that_starts_with_the_second_card_does_not_get_ours(
+        mut kernel in any_machine(),
+        turns in proptest::collection::vec(any::<bool>(), 60),
+    ) {
+        prop_assume!(ours().iter().all(|a| kernel.device(*a).driver.is_some()));
+        let steps = to_host(&kernel, false);
+        let mut steps = steps.iter();
+        let mut pve = Pve::binding(&second());
+        for ours_to_write in turns {
+            if !ours_to_write {
+                pve.write(&mut kernel);
+            } else if let Some(step) = steps.next() {
+                take(&mut kernel, std::slice::from_ref(step)).unwrap();
+            }
+        }
+        take(&mut kernel, steps.as_slice()).unwrap();
+        prop_assert!(ours().iter().all(|a| at_home(&kernel, *a)), "its new_id binds whatever has no driver and no override");
+    }
+
+    #[test]
     fn after_a_detach_pve_finds_nothing_to_write(mut kernel in any_machine_without_stub()) {
         let steps = to_vfio(&kernel);
         take(&mut kernel, &steps).unwrap();
