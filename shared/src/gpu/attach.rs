@@ -98,7 +98,8 @@ pub fn to_host(op: &mut Operation) -> Result<Outcome> {
         op.record.to = Some(Side::Host);
         op.record.done = false;
         op.save()?;
-        move_and_verify(op, &seen, &wanted, &verifier)?;
+        let moved = move_and_verify(op, &seen, &wanted, &verifier);
+        moved.inspect_err(|error| op.remember(&format!("attach failed: {error:#}")))?;
     }
     let now = op.observe()?;
     settle(op, &now)?;
@@ -120,14 +121,14 @@ fn move_and_verify(op: &mut Operation, seen: &Observation, wanted: &WantedDriver
     }
     op.take(&plan::to_vfio(&now.functions, &[]))?;
     let now = op.observe()?;
-    move_once(op, &now, wanted, verifier).inspect_err(|error| op.remember(&format!("attach failed: {error:#}")))
+    move_once(op, &now, wanted, verifier)
 }
 
 fn move_once(op: &mut Operation, seen: &Observation, wanted: &WantedDrivers, verifier: &Verifier) -> Result<()> {
     let names: BTreeMap<Address, Option<String>> =
         wanted.iter().map(|(address, want)| (*address, want.as_ref().and_then(|w| w.driver.clone()))).collect();
     let steps = plan::to_host(&seen.functions, &names, &forgettable(op, seen));
-    op.take(&steps)?;
+    op.take_all(&steps)?;
     if op.session.dry_run { Ok(()) } else { verifier.wait(op, wanted) }
 }
 
@@ -196,7 +197,7 @@ fn overridden(op: &Operation, seen: &Observation) -> Vec<Address> {
     set.map(|f| f.address).collect()
 }
 
-/// Once it is verified: no override, power as before, consoles and units back, baseline kept, record gone.
+/// Once it is verified: no override, power as before, consoles and units back, snapshot kept, record gone.
 fn settle(op: &mut Operation, seen: &Observation) -> Result<()> {
     let originals = op.record.originals.iter();
     let power = originals.map(|(address, o)| (*address, (o.power_control.clone(), o.d3cold_allowed.clone()))).collect();
@@ -205,7 +206,13 @@ fn settle(op: &mut Operation, seen: &Observation) -> Result<()> {
         op.record.unbound_consoles.iter().filter(|name| !console::is_bound(host, name)).cloned().collect();
     let steps: Vec<Step> = plan::settle(&overridden(op, seen), &power, &consoles);
     op.take(&steps)?;
-    keep_baseline(op, seen);
+    let now = op.observe()?;
+    if let Some(address) = overridden(op, &now).first() {
+        return Fault::problem(format!("{address} is on the host, but its driver_override could not be cleared"))
+            .next(format!("echo > /sys/bus/pci/devices/{address}/driver_override"))
+            .fail();
+    }
+    keep_baseline(op, &now);
     let stopped = op.record.stopped_units.clone();
     // The GPU is back whatever becomes of the units, and these have their own time.
     let deadline = if op.deadline.expired() { Deadline::after(Duration::from_secs(10)) } else { op.deadline };

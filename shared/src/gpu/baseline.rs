@@ -21,6 +21,8 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 pub struct Baseline {
     /// When it was taken, in seconds of the epoch.
     pub at: u64,
+    /// The boot in which it was last seen so.
+    pub boot_id: String,
     /// The kernel that ran.
     pub kernel: String,
     /// The display function.
@@ -82,6 +84,7 @@ impl Baseline {
         let functions = seen.functions.iter().map(|f| (f.address, Snapshot::take(host, f)));
         Self {
             at: record::now(),
+            boot_id: host.boot_id(),
             kernel: host.kernel_release(),
             address: Some(unit.address),
             iommu_group: unit.group,
@@ -179,12 +182,12 @@ fn path(host: &Host, key: Address) -> PathBuf {
     host.lib_dir().join("baseline").join(format!("{key}.json"))
 }
 
-/// Every unit that has ever worked on this host, for one that has vanished.
+/// Every unit that has worked on this host since it was booted: one that is missing now has vanished.
 pub fn known(host: &Host) -> Vec<(Unit, Baseline)> {
     let names = crate::host::names(&host.lib_dir().join("baseline"));
     let keys = names.iter().filter_map(|name| name.strip_suffix(".json")?.parse::<Address>().ok());
     keys.filter_map(|key| {
-        let baseline: Baseline = state::load(&path(host, key))?;
+        let baseline: Baseline = state::load(&path(host, key)).filter(|b: &Baseline| b.boot_id == host.boot_id())?;
         let address = baseline.address.unwrap_or(key);
         Some((Unit::of(host, address, baseline.functions.keys().copied(), baseline.iommu_group), baseline))
     })

@@ -16,7 +16,7 @@ use crate::{
     session::Session,
     sysfs::{Access, Answer},
 };
-use anyhow::{Context, Result};
+use anyhow::Result;
 use std::time::Instant;
 
 /// Takes the locks of several units at once, in sorted order.
@@ -88,6 +88,20 @@ impl<'a> Operation<'a> {
         steps.iter().try_for_each(|step| self.step(step))
     }
 
+    /// Takes steps in order, also past one that fails, so that one function does not keep the others from coming back. The
+    /// first error is the result; a kernel that does not answer ends it all.
+    pub fn take_all(&mut self, steps: &[Step]) -> Result<()> {
+        let mut result = Ok(());
+        for step in steps {
+            let taken = self.take(std::slice::from_ref(step));
+            if taken.is_err() && (self.is_stuck() || self.deadline.expired()) {
+                return taken;
+            }
+            result = result.and(taken);
+        }
+        result
+    }
+
     fn step(&mut self, step: &Step) -> Result<()> {
         let (path, value) = step.write(&self.session.host);
         if matches!(step, Step::PowerControl(..) | Step::D3Cold(..) | Step::Console(..)) && !path.exists() {
@@ -117,7 +131,9 @@ impl<'a> Operation<'a> {
                 self.session.log.detail(&format!("write {spelled}: {error} (tolerated)"));
                 Ok(())
             }
-            Answer::Failed(error) => Err(error).with_context(|| format!("cannot write {spelled}")),
+            Answer::Failed(error) => Fault::problem(format!("{}: cannot write {spelled}: {error}", self.unit.address))
+                .next(format!("gpu-bind doctor {}", self.unit.address))
+                .fail(),
             Answer::Stuck => self.stuck(shown, value),
         }
     }

@@ -13,7 +13,7 @@ use crate::{
     session::Session,
 };
 use anyhow::Result;
-use std::str::FromStr;
+use std::{collections::BTreeSet, str::FromStr};
 
 /// A target as it is typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,29 +58,50 @@ pub fn resolve(session: &Session, targets: &[Target]) -> Result<Vec<Unit>> {
     Ok(units)
 }
 
-/// Every GPU that is there, and those that worked before and have vanished.
+/// Every GPU that is there, and those that were there in this boot and have vanished.
 pub fn every_gpu(host: &Host) -> Vec<Unit> {
-    let mut units = gpus(host);
-    for unit in vanished(host) {
-        if !units.iter().any(|u| u.address.slot == unit.address.slot) {
+    let remembered = remembered(host);
+    let mut units: Vec<Unit> = gpus(host).into_iter().map(|unit| completed(host, unit, &remembered)).collect();
+    for unit in remembered {
+        if is_vanished(host, &unit) && !units.iter().any(|u| u.address.slot == unit.address.slot) {
             units.push(unit);
         }
     }
+    units.sort_by_key(|unit| unit.address);
     units
 }
 
-/// Units that are on record but not on the bus.
-fn vanished(host: &Host) -> Vec<Unit> {
+/// Units that were seen in this boot: on record, or working on the host.
+fn remembered(host: &Host) -> Vec<Unit> {
     let recorded = recorded(host).into_iter().map(|(unit, _)| unit);
-    let known = baseline::known(host).into_iter().map(|(unit, _)| unit);
-    recorded.chain(known).filter(|unit| !Device::new(host, unit.address).exists()).collect()
+    recorded.chain(baseline::known(host).into_iter().map(|(unit, _)| unit)).collect()
+}
+
+fn is_vanished(host: &Host, unit: &Unit) -> bool {
+    !Device::new(host, unit.address).exists()
+}
+
+/// A unit with those of its functions that have vanished: it is not whole without them.
+fn completed(host: &Host, unit: Unit, remembered: &[Unit]) -> Unit {
+    let same = remembered.iter().filter(|other| other.address == unit.address);
+    let gone: Vec<_> =
+        same.flat_map(|other| other.functions.iter().copied()).filter(|f| !unit.functions.contains(f)).collect();
+    if gone.is_empty() {
+        return unit;
+    }
+    let functions: BTreeSet<_> = unit.functions.iter().copied().chain(gone).collect();
+    Unit::of(host, unit.address, functions, unit.group)
 }
 
 fn named(session: &Session, prefix: Prefix) -> Result<Unit> {
-    let gone = || vanished(&session.host).into_iter().find(|unit| unit.functions.iter().any(|f| prefix.covers(*f)));
-    match gpu_named(&session.host, prefix) {
-        Err(error) => gone().ok_or(error),
-        found => found,
+    let host = &session.host;
+    let remembered = remembered(host);
+    match gpu_named(host, prefix) {
+        Ok(unit) => Ok(completed(host, unit, &remembered)),
+        Err(error) => {
+            let mut gone = remembered.into_iter().filter(|unit| is_vanished(host, unit));
+            gone.find(|unit| unit.functions.iter().any(|f| prefix.covers(*f))).ok_or(error)
+        }
     }
 }
 
@@ -97,8 +118,9 @@ pub fn of_vm(session: &Session, vmid: u32) -> Result<Vec<Unit>> {
             continue;
         }
         if let Some(missing) = device.missing.first() {
-            let gone = vanished(&session.host).into_iter().find(|unit| unit.address.slot == missing.slot);
-            match gone {
+            let remembered = remembered(&session.host);
+            let mut gone = remembered.into_iter().filter(|unit| is_vanished(&session.host, unit));
+            match gone.rfind(|unit| unit.address.slot == missing.slot) {
                 Some(unit) => units.push(unit),
                 None => {
                     return Fault::problem(format!("VM {vmid} {}: {missing} is not on the PCI bus", device.key))
@@ -122,10 +144,15 @@ pub fn ours(session: &Session, address: Address) -> Option<Unit> {
     if Device::new(host, address).is_virtual_function() {
         return None;
     }
+    let remembered = remembered(host);
+    let gone = remembered.iter().find(|unit| unit.functions.contains(&address) && is_vanished(host, unit));
+    if let Some(unit) = gone {
+        return Some(unit.clone());
+    }
     let unit = Unit::around(host, address);
     let display = unit.functions.iter().copied().find(|f| Device::new(host, *f).is_display());
     match display {
-        Some(display) => Some(Unit { address: display, ..unit }),
+        Some(display) => Some(completed(host, Unit { address: display, ..unit }, &remembered)),
         None => session.config.names_pci(address).then_some(unit),
     }
 }

@@ -1,6 +1,7 @@
 //! Whether a GPU that came back works: nothing is believed that was not read back.
 
 use super::{
+    baseline::Baseline,
     observe::Observation,
     operation::Operation,
     policy::WantedDrivers,
@@ -8,12 +9,20 @@ use super::{
     unit::Unit,
     verdict::{State, judge},
 };
-use crate::{fault::Fault, kernel_log::KernelLog, pci::Address, session::Session};
+use crate::{
+    fault::Fault,
+    kernel_log::KernelLog,
+    pci::{Address, Device},
+    session::Session,
+};
 use anyhow::Result;
 use std::{cell::RefCell, thread, time::Duration};
 
 /// Sound cards and DRM nodes may appear a moment after the bind has returned.
 const SETTLING: Duration = Duration::from_secs(5);
+/// How long a sound card is waited for where nobody knows whether there was one.
+const HOPE: Duration = Duration::from_secs(2);
+const HD_AUDIO: u32 = 0x0403;
 /// Kernel messages after which a driver that is bound does not drive.
 const FATAL: [&str; 4] =
     ["RmInitAdapter failed", "fallen off the bus", "failed with error -", "Fatal error during GPU init"];
@@ -22,17 +31,34 @@ const FATAL: [&str; 4] =
 pub struct Verifier {
     log: RefCell<Option<KernelLog>>,
     needles: Vec<String>,
+    /// Functions that had a sound card.
     with_sound: Vec<Address>,
+    /// Functions whose past is unknown: a sound card may appear.
+    perhaps_sound: Vec<Address>,
 }
 
 impl Verifier {
     /// Begins to watch the kernel's log.
     pub fn new(session: &Session, unit: &Unit, record: &Record) -> Self {
-        let with_sound = record.originals.iter().filter(|(_, original)| original.sound).map(|(address, _)| *address);
+        let baseline = Baseline::load(&session.host, unit);
+        let had_sound = |address: &Address| {
+            let original = record.originals.get(address).filter(|original| original.driver.is_some());
+            let before = baseline.as_ref().and_then(|b| b.functions.get(address));
+            original.map(|original| original.sound).or_else(|| before.map(|f| !f.sound.is_empty()))
+        };
+        let (mut with_sound, mut perhaps_sound) = (Vec::new(), Vec::new());
+        for address in &unit.functions {
+            match had_sound(address) {
+                Some(true) => with_sound.push(*address),
+                None if Device::new(&session.host, *address).class() >> 8 == HD_AUDIO => perhaps_sound.push(*address),
+                _ => {}
+            }
+        }
         Self {
             log: RefCell::new(KernelLog::open_at_end(&session.host)),
             needles: unit.functions.iter().map(ToString::to_string).collect(),
-            with_sound: with_sound.collect(),
+            with_sound,
+            perhaps_sound,
         }
     }
 
@@ -58,17 +84,19 @@ impl Verifier {
     /// Waits until all is well, or says what is not.
     pub fn wait(&self, op: &mut Operation, wanted: &WantedDrivers) -> Result<()> {
         let deadline = op.deadline.within(SETTLING);
+        let hopeful = op.deadline.within(HOPE);
         let mut pause = Duration::from_millis(2);
         loop {
             let seen = op.observe()?;
             let problems = self.problems(&seen, wanted);
-            if problems.is_empty() {
+            let silent = |address: &Address| seen.function(*address).is_some_and(|f| f.sound.is_empty());
+            if problems.is_empty() && (hopeful.expired() || !self.perhaps_sound.iter().any(silent)) {
                 return self.kernel_errors(op);
             }
             // Only what appears late is worth waiting for; a wrong driver stays wrong.
             let late =
                 seen.functions.iter().all(|f| f.driver.is_some() || f.driverless) && judge(&seen).0 != State::Lost;
-            if !late || deadline.expired() {
+            if !problems.is_empty() && (!late || deadline.expired()) {
                 return Fault::problem(format!("{}: {}", op.unit.address, problems.join("; ")))
                     .next(format!("gpu-bind doctor {}", op.unit.address))
                     .fail();
