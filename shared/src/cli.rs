@@ -26,10 +26,10 @@ pub struct Common {
     #[arg(short, long, global = true)]
     pub quiet: bool,
     /// Bound on the whole operation, such as 30s or 2m
-    #[arg(long, global = true, value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long, global = true, value_name = "TIME", value_parser = duration)]
     pub timeout: Option<Duration>,
     /// How long to wait for somebody else's lock [default: 10s]
-    #[arg(long, global = true, value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long, global = true, value_name = "TIME", value_parser = duration)]
     pub lock_timeout: Option<Duration>,
     /// Look at the host tree below DIR instead of /
     #[arg(long, global = true, value_name = "DIR", default_value = "/", hide_default_value = true)]
@@ -42,21 +42,45 @@ pub struct Common {
 impl Common {
     /// The session that these options ask for. `timeout` is the program's own default.
     pub fn session(&self, program: &'static str, timeout: Duration) -> Result<Session> {
-        if !self.root.is_dir() {
-            return Fault::usage(format!("--root {}: no such directory", self.root.display())).fail();
+        let host = self.host()?;
+        let config = self.load_config(&host)?;
+        Ok(self.session_with(program, timeout, host, config))
+    }
+
+    /// The host that is looked at.
+    pub fn host(&self) -> Result<Host> {
+        if self.root.is_dir() {
+            return Ok(Host::new(&self.root));
         }
-        let host = Host::new(&self.root);
-        let config = match &self.config {
-            Some(path) => Config::load(path, true)?,
-            None => Config::load(&host.config_file(), false)?,
-        };
+        Fault::usage(format!("--root {}: no such directory", self.root.display())).fail()
+    }
+
+    /// The configuration.
+    pub fn load_config(&self, host: &Host) -> Result<Config> {
+        match &self.config {
+            Some(path) => Config::load(path, &path.display().to_string(), true),
+            None => Config::load(&host.config_file(), &host.shown(&host.config_file()), false),
+        }
+    }
+
+    /// The session with a configuration of the caller's.
+    pub fn session_with(&self, program: &'static str, timeout: Duration, host: Host, config: Config) -> Session {
         let verbosity = if self.quiet { -1 } else { i8::try_from(self.verbose).unwrap_or(i8::MAX) };
         let deadline = Deadline::after(self.timeout.or(config.timeout).unwrap_or(timeout));
         let mut session = Session::new(host, config, deadline, Log::new(program, verbosity), Output::new(self.json));
         session.lock_timeout = self.lock_timeout.unwrap_or(session.lock_timeout);
         session.dry_run = self.dry_run;
-        Ok(session)
+        session
     }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|_| "expected a time such as 30s or 2m".into())
+}
+
+/// A VMID as PVE has them.
+pub fn vmid(text: &str) -> Result<u32, String> {
+    text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "expected the number of a VM, such as 111".into())
 }
 
 /// Ends a run: an error is printed with its cause and the next command to type, and becomes the exit code.

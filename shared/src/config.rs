@@ -66,19 +66,19 @@ pub struct Hook {
 
 impl Config {
     /// Reads the configuration; without a file, all defaults. `required` when a person named the file.
-    pub fn load(path: &Path, required: bool) -> Result<Self> {
-        let text = read_if_there(path).with_context(|| format!("cannot read {}", path.display()))?;
+    pub fn load(path: &Path, shown: &str, required: bool) -> Result<Self> {
+        let text = read_if_there(path).with_context(|| format!("cannot read {shown}"))?;
         match text {
-            Some(text) => Self::parse(&text, path),
-            None if required => Fault::usage(format!("{}: no such file", path.display())).fail(),
+            Some(text) => Self::parse(&text, shown),
+            None if required => Fault::usage(format!("{shown}: no such file")).fail(),
             None => Ok(Self::default()),
         }
     }
 
-    fn parse(text: &str, path: &Path) -> Result<Self> {
+    fn parse(text: &str, shown: &str) -> Result<Self> {
         toml::from_str(text).map_err(|e: toml::de::Error| {
             let line = e.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-            Fault::usage(format!("{}:{line}: {}", path.display(), e.message().replace('\n', " "))).into()
+            Fault::usage(format!("{shown}:{line}: {}", e.message().replace('\n', " "))).into()
         })
     }
 
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Config> {
-        Config::parse(text, Path::new("/etc/pve-hooks/config.toml"))
+        Config::parse(text, "/etc/pve-hooks/config.toml")
     }
 
     #[test]

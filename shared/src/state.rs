@@ -32,6 +32,7 @@ fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     if done.is_err() {
         let _ = fs::remove_file(&temp);
     }
+    failpoint::write_handed_over();
     done
 }
 
@@ -43,7 +44,9 @@ pub fn load<T: DeserializeOwned>(path: &Path) -> Option<T> {
 /// Removes a state file; one that is not there is fine.
 pub fn remove(path: &Path) -> Result<()> {
     failpoint::before_write();
-    match fs::remove_file(path) {
+    let removed = fs::remove_file(path);
+    failpoint::write_handed_over();
+    match removed {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
             Err(e).with_context(|| format!("cannot remove {}", path.display()))
         }

@@ -57,7 +57,8 @@ fn list(session: &Session) -> Result<u8> {
 fn moved(session: &Session, change: &Change, verb: &'static str) -> Result<u8> {
     let units = target::resolve(session, &change.targets)?;
     if units.is_empty() {
-        session.log.info("nothing to do: no GPU is passed through");
+        let names: Vec<_> = change.targets.iter().map(ToString::to_string).collect();
+        session.log.info(&format!("nothing to do: {} passes no GPU through", names.join(" ")));
     }
     let world = World::load(&session.host);
     let consent = Consent { openers: change.force, console: change.allow_console };

@@ -38,7 +38,11 @@ pub fn statuses(session: &Session, list: &[Status], world: &World) -> Result<()>
         let word = gpu.state.word();
         text = text.replacen(&format!("  {word}"), &format!("  {}", session.output.paint(gpu.state.colour(), word)), 1);
         for problem in &gpu.problems {
-            text.push_str(&format!("{}: {problem}\n", gpu.address));
+            let named = problem.starts_with(&gpu.address.slot.to_string());
+            text.push_str(&if named { format!("{problem}\n") } else { format!("{}: {problem}\n", gpu.address) });
+        }
+        if let Some(hint) = gpu.hint() {
+            text.push_str(&format!("{}: {hint}\n", gpu.address));
         }
         if !gpu.is_consistent() {
             text.push_str(&format!("{}: next: gpu-bind doctor {}\n", gpu.address, gpu.address));

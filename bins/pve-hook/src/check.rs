@@ -16,7 +16,8 @@ use serde_json::json;
 #[derive(Serialize)]
 struct Checked {
     vmid: u32,
-    registered: bool,
+    /// Unknown where the configuration cannot be read.
+    registered: Option<bool>,
     devices: Vec<Checkable>,
     problems: Vec<String>,
 }
@@ -33,7 +34,7 @@ pub fn check(session: &Session, vmids: &[u32]) -> Result<u8> {
     let mut checked = Vec::new();
     let broken = |vmid: u32, error: &anyhow::Error| Checked {
         vmid,
-        registered: false,
+        registered: None,
         devices: Vec::new(),
         problems: vec![format!("{error:#}")],
     };
@@ -72,7 +73,8 @@ fn one(session: &Session, config: &VmConfig) -> Checked {
     match config.hookscript.as_deref() {
         Some(VOLUME) => {
             if let Err(error) = script_is_there(session) {
-                problems.push(format!("{error:#}; PVE will refuse to start the VM"));
+                let next = Fault::of(&error).and_then(|f| f.next.clone()).unwrap_or_default();
+                problems.push(format!("{error:#}; PVE refuses to start the VM; next: {next}"));
             }
         }
         Some(other) if config.has_passthrough() => {
@@ -101,7 +103,7 @@ fn one(session: &Session, config: &VmConfig) -> Checked {
         };
         devices.push(Checkable::Usb { key: usb.key.clone(), host, mapping: name });
     }
-    Checked { vmid: config.vmid, registered, devices, problems }
+    Checked { vmid: config.vmid, registered: Some(registered), devices, problems }
 }
 
 fn pci(session: &Session, config: &VmConfig, device: &HostPci, problems: &mut Vec<String>) -> Checkable {
@@ -163,7 +165,11 @@ fn text(checked: &[Checked]) -> String {
     }
     let mut text = String::new();
     for vm in checked {
-        let registered = if vm.registered { "registered" } else { "not registered" };
+        let registered = match vm.registered {
+            Some(true) => "registered",
+            Some(false) => "not registered",
+            None => "unknown",
+        };
         text.push_str(&format!("VM {}: {registered}\n", vm.vmid));
         for device in &vm.devices {
             let (key, what, mapping) = match device {

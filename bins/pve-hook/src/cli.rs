@@ -11,6 +11,7 @@ pub struct Cli {
     #[command(flatten)]
     pub common: Common,
     /// The VM that PVE starts or stops
+    #[arg(value_parser = passthrough::cli::vmid)]
     pub vmid: Option<u32>,
     /// What PVE is doing with it
     pub phase: Option<Phase>,
@@ -53,7 +54,8 @@ pub enum Verb {
     Unregister(Which),
     /// Say for each VM whether the hook is in place and its devices can be bound
     Check {
-        /// VMs [default: all that pass devices through or name a hookscript]
+        /// VMs [default: all that pass devices through or name this hook]
+        #[arg(value_parser = passthrough::cli::vmid)]
         vmids: Vec<u32>,
     },
     /// Wait until the start of a VM has ended, and return its devices if it does not run (started by pre-start)
@@ -67,7 +69,7 @@ pub enum Verb {
 #[derive(Debug, Args)]
 pub struct Which {
     /// VMs
-    #[arg(required_unless_present = "all")]
+    #[arg(required_unless_present = "all", value_parser = passthrough::cli::vmid)]
     pub vmids: Vec<u32>,
     /// Every VM that passes PCI or USB devices through
     #[arg(long, conflicts_with = "vmids")]

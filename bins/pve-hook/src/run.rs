@@ -8,22 +8,23 @@ use crate::{
     register,
 };
 use anyhow::Result;
-use passthrough::{fault::Fault, pve, session::Session};
+use passthrough::{fault::Fault, pve};
 use std::time::Duration;
+
+/// How long a phase may take: PVE holds the VM's lock meanwhile.
+const PHASE: Duration = Duration::from_secs(60);
+/// How long a guard waits for a start to end.
+const GUARD: Duration = Duration::from_secs(15 * 60);
 
 /// Runs it; the number is the exit code.
 pub fn run(cli: &Cli) -> Result<u8> {
-    let patience = match cli.verb {
-        Some(Verb::Guard { .. }) => Duration::from_secs(15 * 60),
-        _ => Duration::from_secs(60),
-    };
-    let session = cli.common.session("pve-hook", patience)?;
+    let session = |patience| cli.common.session("pve-hook", patience);
     match (&cli.verb, cli.vmid, cli.phase) {
-        (Some(Verb::Register(what)), ..) => register::register(&session, what),
-        (Some(Verb::Unregister(which)), ..) => register::unregister(&session, which),
-        (Some(Verb::Check { vmids }), ..) => check::check(&session, vmids),
-        (Some(Verb::Guard { vmid }), ..) => Ok(guard::keep(&session, *vmid)),
-        (None, Some(vmid), Some(phase)) => hook(&session, vmid, phase),
+        (Some(Verb::Register(what)), ..) => register::register(&session(PHASE)?, what),
+        (Some(Verb::Unregister(which)), ..) => register::unregister(&session(PHASE)?, which),
+        (Some(Verb::Check { vmids }), ..) => check::check(&session(PHASE)?, vmids),
+        (Some(Verb::Guard { vmid }), ..) => Ok(guard::keep(&session(GUARD)?, *vmid)),
+        (None, Some(vmid), Some(phase)) => hook(cli, vmid, phase),
         (None, ..) => {
             Fault::usage("expected a VMID and a phase, or register, unregister or check").next("pve-hook --help").fail()
         }
@@ -31,13 +32,25 @@ pub fn run(cli: &Cli) -> Result<u8> {
 }
 
 /// One phase: ours first, then the chained ones. Only a failing pre-start stops PVE; the others say what went wrong.
-fn hook(session: &Session, vmid: u32, phase: Phase) -> Result<u8> {
-    let config = pve::load(&session.host, vmid);
+fn hook(cli: &Cli, vmid: u32, phase: Phase) -> Result<u8> {
+    let host = cli.common.host()?;
+    let config = pve::load(&host, vmid);
     let passes = match &config {
         Ok(config) => config.has_passthrough() && !config.template,
         // A VM whose configuration is gone may still have left a GPU behind.
         Err(_) => phase == Phase::PostStop,
     };
+    // A typing error in config.toml must not keep VMs from starting that have nothing to do with it, nor a GPU from coming
+    // back.
+    let settings = match cli.common.load_config(&host) {
+        Err(error) if passes && phase == Phase::PreStart => return Err(error),
+        other => other,
+    };
+    let complaint = settings.as_ref().err().map(|error| format!("{error:#}; going on with the defaults"));
+    let session = &cli.common.session_with("pve-hook", PHASE, host, settings.unwrap_or_default());
+    if let Some(complaint) = complaint {
+        session.log.warn(&complaint);
+    }
     let ours = match (phase, config) {
         (Phase::PreStart, Ok(config)) if passes => pre_start::run(session, &config),
         (Phase::PostStart, Ok(config)) if passes => post_start::run(session, &config),

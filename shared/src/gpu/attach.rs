@@ -3,7 +3,7 @@
 use super::{
     baseline::Baseline,
     console,
-    detach::{Consent, Outcome, nobody_has_it_open},
+    detach::{Consent, Outcome, load_vfio, nobody_has_it_open},
     holders::{self, vfio_holders},
     observe::Observation,
     operation::Operation,
@@ -19,9 +19,10 @@ use crate::{
     command,
     deadline::Deadline,
     fault::Fault,
-    host::names,
+    host::Host,
     modules,
-    pci::{Address, Device, reserved},
+    pci::{Address, Device, devices, reserved},
+    pve::config_lock,
 };
 use anyhow::{Context, Result};
 use std::{collections::BTreeMap, thread, time::Duration};
@@ -37,14 +38,17 @@ pub fn attach(op: &mut Operation, world: &World, patience: Duration, consent: Co
             .fail();
     }
     wait_until_released(op, world, patience)?;
-    if state == State::Lost {
+    let lost = state == State::Lost;
+    if lost {
+        // A reset or a removal is an unbind to whoever has it open.
+        nobody_has_it_open(op.session, &op.unit, consent)?;
         revive::revive(op, &seen)?;
     }
     let moves_host_users = seen.functions.iter().any(|f| f.host_driver().is_some()) && state != State::Host;
     if moves_host_users && wrong_host_driver(op, &seen)? {
         nobody_has_it_open(op.session, &op.unit, consent)?;
     }
-    to_host(op)
+    to_host(op, lost)
 }
 
 fn current_holder(op: &Operation) -> Option<holders::Holder> {
@@ -81,23 +85,27 @@ fn wrong_host_driver(op: &Operation, seen: &Observation) -> Result<bool> {
     Ok(seen.functions.iter().any(|f| f.host_driver().is_some_and(|have| wrong(&f.address, have))))
 }
 
-/// The move itself, once nobody holds the unit.
-pub fn to_host(op: &mut Operation) -> Result<Outcome> {
-    let seen = op.observe()?;
+/// The move itself, once nobody holds the unit. After a reset, a driver that is still bound has to begin `afresh`.
+pub fn to_host(op: &mut Operation, afresh: bool) -> Result<Outcome> {
+    let mut seen = op.observe()?;
     let wanted = policy::wanted_drivers(op.session, &op.unit, &op.record, &seen.functions)?;
     let verifier = Verifier::new(op.session, &op.unit, &op.record);
     let at_home = verifier.problems(&seen, &wanted).is_empty() && judge(&seen).0 == State::Host;
     let settled = overridden(op, &seen).is_empty() && !op.record.exists();
-    if at_home && settled {
+    if at_home && settled && !afresh {
         keep_baseline(op, &seen);
         return Ok(Outcome::Unchanged);
     }
-    if !at_home {
+    if !at_home || afresh {
         let wanted = load_modules(op, wanted)?;
         remember_power(op, &seen);
         op.record.to = Some(Side::Host);
         op.record.done = false;
         op.save()?;
+        if afresh && seen.functions.iter().any(|f| f.host_driver().is_some()) {
+            through_vfio(op, &seen)?;
+            seen = op.observe()?;
+        }
         let moved = move_and_verify(op, &seen, &wanted, &verifier);
         moved.inspect_err(|error| op.remember(&format!("attach failed: {error:#}")))?;
     }
@@ -114,14 +122,23 @@ fn move_and_verify(op: &mut Operation, seen: &Observation, wanted: &WantedDriver
         return Err(error);
     }
     op.session.log.warn(&format!("{error:#}; trying one full cycle through vfio-pci"));
+    if let Err(busy) = nobody_has_it_open(op.session, &op.unit, Consent::default()) {
+        op.session.log.warn(&format!("no cycle: {busy:#}"));
+        return Err(error);
+    }
     let now = op.observe()?;
     let (state, problems) = judge(&now);
     if matches!(state, State::Wedged | State::Lost) {
         return Fault::problem(problems.join("; ")).next(format!("gpu-bind doctor {}", op.unit.address)).fail();
     }
-    op.take(&plan::to_vfio(&now.functions, &[]))?;
+    through_vfio(op, &now)?;
     let now = op.observe()?;
     move_once(op, &now, wanted, verifier)
+}
+
+fn through_vfio(op: &mut Operation, seen: &Observation) -> Result<()> {
+    load_vfio(op.session)?;
+    op.take(&plan::to_vfio(&seen.functions, &[]))
 }
 
 fn move_once(op: &mut Operation, seen: &Observation, wanted: &WantedDrivers, verifier: &Verifier) -> Result<()> {
@@ -133,22 +150,29 @@ fn move_once(op: &mut Operation, seen: &Observation, wanted: &WantedDrivers, ver
 }
 
 /// The ids that vfio-pci may forget: PVE leaves them behind, and a re-probe would then go to vfio-pci. Not those of another
-/// device that is on vfio-pci, nor those that were reserved at boot: `remove_id` drops these as well.
+/// device that is on vfio-pci or that PVE is just binding, nor those that were reserved at boot: `remove_id` drops these as
+/// well.
 fn forgettable(op: &Operation, seen: &Observation) -> Vec<(u16, u16)> {
     let host = &op.session.host;
-    let bound = names(&host.pci_driver(VFIO)).into_iter().filter_map(|name| name.parse::<Address>().ok());
-    let others: Vec<_> = bound.filter(|address| !op.unit.functions.contains(address)).collect();
+    let others: Vec<_> = devices(host).into_iter().filter(|address| !op.unit.functions.contains(address)).collect();
     let mut ids: Vec<_> = Vec::new();
     for f in seen.functions.iter().filter(|f| f.present) {
-        let shared = others.iter().any(|other| {
-            let other = Device::new(host, *other);
+        let shared = others.iter().map(|other| Device::new(host, *other)).any(|other| {
             (other.vendor(), other.device_id()) == f.id
+                && (other.driver().as_deref() == Some(VFIO) || is_being_bound(host, other.address))
         });
         if !shared && !ids.contains(&f.id) && reserved(host, &Device::new(host, f.address)).is_none() {
             ids.push(f.id);
         }
     }
     if host.pci_driver(VFIO).is_dir() { ids } else { Vec::new() }
+}
+
+/// Between PVE's `new_id` and its `bind`, the id must stay: the VM that names the device is locked then.
+fn is_being_bound(host: &Host, address: Address) -> bool {
+    let vms = World::load(host).vms;
+    let mut naming = vms.iter().filter(|vm| vm.devices.iter().any(|d| d.functions().contains(&address)));
+    naming.any(|vm| config_lock::locked_by(host, vm.vmid).is_some())
 }
 
 /// Loads the drivers that are not registered, and learns their names.
@@ -218,7 +242,7 @@ fn settle(op: &mut Operation, seen: &Observation) -> Result<()> {
     let deadline = if op.deadline.expired() { Deadline::after(Duration::from_secs(10)) } else { op.deadline };
     let started = units::start(op.session, &stopped, &deadline);
     if !op.session.dry_run {
-        op.record.clear(&op.session.host, &op.unit)?;
+        op.record.forget(&op.session.host, &op.unit)?;
     }
     started
 }

@@ -7,7 +7,7 @@ use super::{
     observe::{Function, Observation},
     operation::Operation,
     plan::{self, VFIO},
-    record::Side,
+    record::{Record, Side},
     unit::{Unit, gpus},
     units,
     verdict::{State, judge},
@@ -64,9 +64,13 @@ pub fn detach(op: &mut Operation, vmid: Option<u32>, consent: Consent) -> Result
             op.session.log.warn(&format!("the baseline was not kept: {error:#}"));
         }
     }
+    let before = op.record.clone();
     remember_originals(op, &seen, vmid);
+    if let Err(refusal) = clear_the_way(op, consent) {
+        return stay(op, before, refusal);
+    }
     op.save()?;
-    let result = leave_host(op, &seen, consent);
+    let result = leave_host(op, &seen);
     match result {
         Ok(()) => {
             op.record.done = true;
@@ -163,7 +167,8 @@ fn remember_originals(op: &mut Operation, seen: &Observation, vmid: Option<u32>)
     }
 }
 
-fn leave_host(op: &mut Operation, seen: &Observation, consent: Consent) -> Result<()> {
+/// Stops the units that use it, and makes sure that nobody else does. Nothing of the device is written yet.
+fn clear_the_way(op: &mut Operation, consent: Consent) -> Result<()> {
     let units = op.session.config.device(op.unit.address).units.unwrap_or_default();
     for unit in units {
         // One by one, so that each is on record before the next.
@@ -173,7 +178,24 @@ fn leave_host(op: &mut Operation, seen: &Observation, consent: Consent) -> Resul
             op.save()?;
         }
     }
-    nobody_has_it_open(op.session, &op.unit, consent)?;
+    nobody_has_it_open(op.session, &op.unit, consent)
+}
+
+/// It stays where it is: what was stopped for it runs again, and the record says what it said before.
+fn stay<T>(op: &mut Operation, before: Record, refusal: anyhow::Error) -> Result<T> {
+    let stopped = std::mem::take(&mut op.record.stopped_units);
+    let _ = units::start(op.session, &stopped, &Deadline::after(Duration::from_secs(10)));
+    let saved = !stopped.is_empty();
+    op.record = before;
+    if saved && op.record.exists() {
+        op.save()?;
+    } else if saved {
+        op.record.forget(&op.session.host, &op.unit)?;
+    }
+    Err(refusal)
+}
+
+fn leave_host(op: &mut Operation, seen: &Observation) -> Result<()> {
     load_vfio(op.session)?;
     let consoles = console::to_unbind(&op.session.host, &op.unit);
     if !consoles.is_empty() {
@@ -208,12 +230,17 @@ pub fn nobody_has_it_open(session: &Session, unit: &Unit, consent: Consent) -> R
         session.log.warn(&format!("{}: in use, moved all the same: {list}", unit.address));
         return Ok(());
     }
+    let force = if session.log.program() == "gpu-bind" { "; --force proceeds all the same" } else { "" };
     Fault::busy(format!("{} is in use on the host: {list}; nothing was changed", unit.address))
-        .next("end those programs, or name their service in config.toml (units = […]); --force proceeds all the same")
+        .next(format!(
+            "end those programs, or name their service in {} (units = […]){force}",
+            session.host.shown(&session.host.config_file())
+        ))
         .fail()
 }
 
-fn load_vfio(session: &Session) -> Result<()> {
+/// Registers vfio-pci.
+pub fn load_vfio(session: &Session) -> Result<()> {
     if session.host.pci_driver(VFIO).is_dir() {
         return Ok(());
     }
@@ -228,7 +255,7 @@ fn load_vfio(session: &Session) -> Result<()> {
 /// A move that failed half-way is undone, in time of its own.
 fn roll_back(op: &mut Operation) {
     op.deadline = Deadline::after(Duration::from_secs(10));
-    match attach::to_host(op) {
+    match attach::to_host(op, false) {
         Ok(_) => op.session.log.change(&format!("{}: the failed move was undone", op.unit.address)),
         Err(error) => {
             op.session.log.warn(&format!("{}: the failed move could not be undone: {error:#}", op.unit.address));

@@ -125,6 +125,7 @@ fn advice(session: &Session, status: &Status, world: &World) -> Vec<String> {
         State::Lost => lines.push(format!("gpu-bind attach {gpu}   tries resets, least first; else reboot the host")),
         State::Mixed | State::Unbound => lines.push(format!("gpu-bind attach {gpu}   (or detach, for a VM)")),
         State::Host | State::Vfio if status.unfinished.is_some() => lines.push("gpu-bind reconcile".into()),
+        _ if status.hint().is_some() => lines.extend(status.hint()),
         State::Host => {
             lines.push(format!("if the screen is black all the same: gpu-bind cycle {gpu}"));
         }

@@ -23,14 +23,11 @@ pub struct Holder {
 impl Holder {
     /// How it is called in messages: `VM 111 (win), pid 4711, kvm`.
     pub fn title(&self, world: &World) -> String {
-        let process = format!("pid {} ({})", self.pid, self.command);
-        match self.vmid {
-            Some(vmid) => {
-                let vm = world.vm(vmid).map_or_else(|| format!("VM {vmid}"), super::world::Vm::title);
-                format!("{vm}, {process}")
-            }
-            None => process,
-        }
+        let Some(vmid) = self.vmid else { return format!("pid {} ({})", self.pid, self.command) };
+        let vm = world.vm(vmid).map_or_else(|| format!("VM {vmid}"), super::world::Vm::title);
+        // QEMU's command line is long and says no more than the VM's number.
+        let program = self.command.split([' ', ':']).next().unwrap_or_default();
+        format!("{vm}, pid {} ({})", self.pid, program.rsplit('/').next().unwrap_or_default())
     }
 }
 
@@ -46,19 +43,33 @@ fn vfio_nodes(host: &Host, unit: &Unit) -> Vec<(DevNo, String)> {
     nodes
 }
 
-/// For each unit, the process that has it open through VFIO. One scan of all processes for all of them.
+/// For each unit, the process that has it open through VFIO. The VMs are asked first; what none of them has needs one scan
+/// of all processes.
 pub fn vfio_holders(host: &Host, units: &[Unit]) -> Vec<Option<Holder>> {
     let nodes: Vec<Vec<(DevNo, String)>> = units.iter().map(|unit| vfio_nodes(host, unit)).collect();
-    let wanted: Vec<_> = nodes.iter().flatten().cloned().collect();
-    if wanted.is_empty() {
-        return vec![None; units.len()];
+    let mut holders = vec![None; units.len()];
+    if nodes.iter().all(Vec::is_empty) {
+        // No group of theirs has a VFIO device: nobody can hold one.
+        return holders;
     }
-    let found = proc::openers(host, &wanted).found;
-    let holder = |nodes: &Vec<(DevNo, String)>| {
-        let opener = found.iter().find(|o| nodes.iter().any(|(_, label)| *label == o.path))?;
-        Some(Holder { vmid: pve::vm_of(host, opener.pid), pid: opener.pid, command: opener.command.clone() })
-    };
-    nodes.iter().map(holder).collect()
+    let vms: Vec<i32> = pve::running(host).iter().map(|vm| vm.pid).collect();
+    for pids in [Some(vms), None] {
+        let open: Vec<_> =
+            nodes.iter().zip(&holders).filter(|(_, h)| h.is_none()).flat_map(|(n, _)| n.clone()).collect();
+        if open.is_empty() {
+            break;
+        }
+        let found = match pids {
+            Some(vms) => proc::openers_among(host, &vms, &open).found,
+            None => proc::openers(host, &open).found,
+        };
+        for (nodes, holder) in nodes.iter().zip(&mut holders) {
+            let opener = found.iter().find(|o| nodes.iter().any(|(_, label)| *label == o.path));
+            let new = |o: &Opener| Holder { vmid: pve::vm_of(host, o.pid), pid: o.pid, command: o.command.clone() };
+            *holder = holder.take().or_else(|| opener.map(new));
+        }
+    }
+    holders
 }
 
 /// Processes of the host that have a device node of the unit open: screens, sound, compute.

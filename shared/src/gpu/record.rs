@@ -111,10 +111,8 @@ impl Record {
     }
 
     /// Forgets it: the unit is where it was before.
-    pub fn clear(&mut self, host: &Host, unit: &Unit) -> Result<()> {
-        if self.exists() {
-            state::remove(&path(host, unit.key()))?;
-        }
+    pub fn forget(&mut self, host: &Host, unit: &Unit) -> Result<()> {
+        state::remove(&path(host, unit.key()))?;
         *self = Self::default();
         Ok(())
     }

@@ -62,6 +62,19 @@ pub struct FunctionStatus {
 }
 
 impl Status {
+    /// What to do about a GPU that is well but not where it belongs.
+    pub fn hint(&self) -> Option<String> {
+        match (self.state, self.belongs) {
+            (State::Vfio, Side::Host) => {
+                Some(format!("belongs to the host ({}): gpu-bind reconcile", self.belongs_because))
+            }
+            (State::Host, Side::Vfio) => {
+                Some(format!("belongs to vfio-pci ({}): gpu-bind reconcile", self.belongs_because))
+            }
+            _ => None,
+        }
+    }
+
     /// Whether there is nothing to complain of.
     pub fn is_consistent(&self) -> bool {
         self.state.is_consistent()

@@ -13,7 +13,7 @@ use crate::{
     session::Session,
 };
 use anyhow::Result;
-use std::{collections::BTreeSet, str::FromStr};
+use std::{collections::BTreeSet, fmt, str::FromStr};
 
 /// A target as it is typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +37,16 @@ impl FromStr for Target {
             return vmid.parse().map(Self::Vm).map_err(|_| format!("{vmid:?} is no VMID (expected vm:111)"));
         }
         text.parse().map(Self::Prefix).map_err(|e| format!("{e}, vm:VMID or all"))
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Prefix(prefix) => prefix.fmt(f),
+            Self::Vm(vmid) => write!(f, "VM {vmid}"),
+            Self::All => f.write_str("all"),
+        }
     }
 }
 

@@ -103,6 +103,9 @@ fn problem(f: &Function) -> Option<String> {
         Some(driver) if f.display && !f.on_vfio() && !f.screen => {
             Some(format!("{} is bound to {driver}, but there is no DRM node: the screen stays black", f.address))
         }
+        Some(driver) if !f.on_vfio() && f.host_driver().is_none() => {
+            Some(format!("{} is on {driver}, which serves neither the host nor a VM", f.address))
+        }
         Some(_) => None,
     }
 }
@@ -158,6 +161,7 @@ mod tests {
             (vfio, None, State::Mixed),
             (None, None, State::Unbound),
             (host, Some("pci-stub"), State::Mixed),
+            (Some("pci-stub"), Some("pci-stub"), State::Mixed),
             (Some("nvidia"), audio, State::Mixed),
         ] {
             let (judged, problems) = judged(pair(gpu, sound));

@@ -92,13 +92,17 @@ impl<'a> Wanted<'a> {
 
 /// Who has one of these devices open, other than this process. Each is given with the path to call it by.
 pub fn openers(host: &Host, devices: &[(DevNo, String)]) -> Openers {
+    openers_among(host, &process::pids(host), devices)
+}
+
+/// The same for a few processes, where it is known who may have them open.
+pub fn openers_among(host: &Host, pids: &[i32], devices: &[(DevNo, String)]) -> Openers {
     let wanted = Wanted::new(devices);
     let mut answer = Openers::default();
     let Ok(proc) = File::open(host.proc()) else {
         answer.unreadable = 1;
         return answer;
     };
-    let pids = process::pids(host);
     // The time goes to the kernel's walk over its file tables: 4 µs per open file, so several threads share it.
     let threads = thread::available_parallelism().map_or(1, NonZero::get).min(4);
     let share = pids.len().div_ceil(threads).max(64);
@@ -113,9 +117,9 @@ pub fn openers(host: &Host, devices: &[(DevNo, String)]) -> Openers {
         }
         looks
     });
-    for (pid, (hits, complete)) in pids.into_iter().zip(looks) {
+    for (pid, (hits, complete)) in pids.iter().zip(looks) {
         answer.unreadable += usize::from(!complete);
-        wanted.report(host, pid, hits, &mut answer);
+        wanted.report(host, *pid, hits, &mut answer);
     }
     answer
 }

@@ -169,7 +169,6 @@ fn the_naive_way_ends_on_vfio_when_vfio_registered_first() {
 }
 
 #[test]
-#[ignore = "fails: a function on pci-stub counts as one on vfio-pci"]
 fn a_card_that_pci_stub_reserves_goes_to_vfio_all_the_same() {
     let mut kernel = machine(&VFIO_FIRST);
     for device in kernel.devices.iter_mut().take(CARD.len()) {

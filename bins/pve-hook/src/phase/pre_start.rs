@@ -46,7 +46,10 @@ fn choose(session: &Session, config: &VmConfig, world: &World) -> Result<Vec<Uni
     for device in devices.iter().filter(|device| !device.keep && !device.mdev) {
         if let Some(missing) = device.missing.first() {
             return Fault::problem(format!("VM {} {}: {missing} is not on the PCI bus", config.vmid, device.key))
-                .next("gpu-bind attach   tries to bring a vanished GPU back; else correct the VM's configuration")
+                .next(format!(
+                    "gpu-bind attach {missing}   tries to bring it back; else: qm set {} --delete {}",
+                    config.vmid, device.key
+                ))
                 .fail();
         }
         let units = first_free(session, config.vmid, device, world, &reserved)?;
@@ -85,7 +88,7 @@ fn free(session: &Session, vmid: u32, unit: &Unit, world: &World, reserved: &[Re
     let other = world.vms.iter().find(|vm| vm.vmid != vmid && vm.runs_with(unit));
     if let Some(vm) = other {
         let pid = vm.pid.unwrap_or_default();
-        return busy(&format!("{gpu} is in use by {} (pid {pid})", vm.title()), vm.vmid);
+        return busy(&format!("{gpu} is in use by {}, pid {pid}", vm.title()), vm.vmid);
     }
     let holder = vfio_holders(&session.host, std::slice::from_ref(unit)).pop().flatten();
     if let Some(holder) = holder.filter(|holder| holder.vmid != Some(vmid)) {
