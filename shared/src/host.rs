@@ -5,12 +5,14 @@ use crate::pci::Address;
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 /// A host tree, normally `/`.
 #[derive(Debug, Clone)]
 pub struct Host {
     root: PathBuf,
+    boot_id: OnceLock<String>,
 }
 
 impl Default for Host {
@@ -38,6 +40,8 @@ places! {
     iommu_groups = "sys/kernel/iommu_groups";
     /// VFIO group devices by group number.
     vfio_class = "sys/class/vfio";
+    /// VFIO's device nodes.
+    vfio_nodes = "dev/vfio";
     /// Framebuffers.
     graphics_class = "sys/class/graphics";
     /// Virtual terminal consoles.
@@ -91,7 +95,7 @@ places! {
 impl Host {
     /// The tree below `root`.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self { root: root.into(), boot_id: OnceLock::new() }
     }
 
     /// Whether this is the running machine rather than a tree that stands in for one.
@@ -129,7 +133,7 @@ impl Host {
 
     /// The id of this boot; empty where the tree has none.
     pub fn boot_id(&self) -> String {
-        line(&self.at("proc/sys/kernel/random/boot_id"))
+        self.boot_id.get_or_init(|| line(&self.at("proc/sys/kernel/random/boot_id"))).clone()
     }
 
     /// The running kernel's release, as in `/lib/modules/RELEASE`.

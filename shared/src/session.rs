@@ -30,6 +30,13 @@ impl Session {
         Self { host, config, deadline, lock_timeout, dry_run: false, log, output, planned: RefCell::default() }
     }
 
+    /// Tells who is not root that he does not see everything.
+    pub fn warn_unless_root(&self) {
+        if self.host.is_live() && !nix::unistd::geteuid().is_root() {
+            self.log.info("not root: who holds a device and what configuration space says cannot all be seen");
+        }
+    }
+
     /// Ends the run where it may change nothing: on the live machine, changes are root's.
     pub fn require_root(&self) -> Result<()> {
         if self.dry_run || !self.host.is_live() || nix::unistd::geteuid().is_root() {

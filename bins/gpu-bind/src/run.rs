@@ -17,7 +17,7 @@ use passthrough::{
         status::status,
         target::{self, Target},
         unit::gpus,
-        world::World,
+        world::{LazyWorld, World},
     },
     session::Session,
 };
@@ -38,6 +38,7 @@ pub fn run(cli: &Cli) -> Result<u8> {
 }
 
 fn statuses(session: &Session, targets: &[Target]) -> Result<u8> {
+    session.warn_unless_root();
     let units = target::resolve(session, targets)?;
     let world = World::load(&session.host);
     for problem in &world.problems {
@@ -60,7 +61,7 @@ fn moved(session: &Session, change: &Change, verb: &'static str) -> Result<u8> {
         let names: Vec<_> = change.targets.iter().map(ToString::to_string).collect();
         session.log.info(&format!("nothing to do: {} passes no GPU through", names.join(" ")));
     }
-    let world = World::load(&session.host);
+    let world = LazyWorld::new(&session.host);
     let consent = Consent { openers: change.force, console: change.allow_console };
     let mut access = operation::lock(session, &units, verb)?;
     let mut outcomes = Vec::new();
@@ -84,7 +85,7 @@ fn moved(session: &Session, change: &Change, verb: &'static str) -> Result<u8> {
 
 fn heal(session: &Session) -> Result<u8> {
     session.require_root()?;
-    let world = World::load(&session.host);
+    let world = LazyWorld::new(&session.host);
     for problem in &world.problems {
         session.log.warn(problem);
     }
@@ -97,6 +98,7 @@ fn heal(session: &Session) -> Result<u8> {
 }
 
 fn examine(session: &Session, targets: &[Target]) -> Result<u8> {
+    session.warn_unless_root();
     let report = doctor::examine(session, &target::resolve(session, targets)?)?;
     if session.output.is_json() {
         session.output.json(&report)?;

@@ -7,7 +7,7 @@ use passthrough::{
         reconcile::{concerned, heal},
         record::Record,
         unit::Unit,
-        world::World,
+        world::LazyWorld,
     },
     pve::{self, config_lock},
     session::Session,
@@ -67,7 +67,7 @@ pub fn keep(session: &Session, vmid: u32) -> u8 {
 
 /// Returns what was taken for the VM; true when nothing is left to do.
 fn returned(session: &Session, vmid: u32) -> bool {
-    let world = World::load(&session.host);
+    let world = LazyWorld::new(&session.host);
     let taken = |unit: &Unit| Record::load(&session.host, unit).vmid == Some(vmid);
     let units: Vec<Unit> = concerned(session, &world).into_iter().filter(taken).collect();
     units.iter().all(|unit| {

@@ -10,7 +10,7 @@ use crate::{
 
 /// The consoles that have to let go before this unit leaves the host.
 pub fn to_unbind(host: &Host, unit: &Unit) -> Vec<String> {
-    let ours: Vec<String> = unit.functions.iter().flat_map(|f| Device::new(host, *f).framebuffers()).collect();
+    let ours: Vec<String> = unit.functions.iter().flat_map(|f| Device::new(host, *f).made().framebuffers).collect();
     let is_fb = |name: &String| name.strip_prefix("fb").is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()));
     let others = names(&host.graphics_class()).into_iter().filter(is_fb).any(|name| !ours.contains(&name));
     // With another framebuffer left, the kernel moves the consoles there by itself.

@@ -4,14 +4,14 @@ use super::{
     attach::attach,
     detach::{Consent, Outcome, detach},
     operation::Operation,
-    world::World,
+    world::LazyWorld,
 };
 use anyhow::Result;
 use std::time::Duration;
 
 /// Detaches, then attaches.
-pub fn cycle(op: &mut Operation, world: &World, consent: Consent) -> Result<Outcome> {
-    super::attach::wait_until_released(op, world, Duration::ZERO)?;
+pub fn cycle(op: &mut Operation, world: &LazyWorld, consent: Consent) -> Result<Outcome> {
+    super::release::wait_until_released(op, world, Duration::ZERO)?;
     detach(op, None, consent)?;
     attach(op, world, Duration::ZERO, consent)
 }

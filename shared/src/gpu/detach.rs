@@ -3,17 +3,18 @@
 use super::{
     attach,
     baseline::Baseline,
-    console, holders,
+    console,
+    drivers::load_vfio,
+    holders,
     observe::{Function, Observation},
     operation::Operation,
-    plan::{self, VFIO},
+    plan,
     record::{Record, Side},
     unit::{Unit, gpus},
     units,
     verdict::{State, judge},
 };
 use crate::{
-    command,
     deadline::Deadline,
     fault::Fault,
     modules,
@@ -21,7 +22,7 @@ use crate::{
     proc::Opener,
     session::Session,
 };
-use anyhow::{Context, Result};
+use anyhow::Result;
 use std::time::Duration;
 
 /// What a caller consents to.
@@ -239,23 +240,10 @@ pub fn nobody_has_it_open(session: &Session, unit: &Unit, consent: Consent) -> R
         .fail()
 }
 
-/// Registers vfio-pci.
-pub fn load_vfio(session: &Session) -> Result<()> {
-    if session.host.pci_driver(VFIO).is_dir() {
-        return Ok(());
-    }
-    if session.dry_run {
-        session.would("run modprobe vfio-pci");
-        return Ok(());
-    }
-    let output = command::run(&["modprobe", "--", VFIO], session.deadline.remaining())?;
-    output.check().context("cannot load vfio-pci")
-}
-
 /// A move that failed half-way is undone, in time of its own.
 fn roll_back(op: &mut Operation) {
     op.deadline = Deadline::after(Duration::from_secs(10));
-    match attach::to_host(op, false) {
+    match op.observe().and_then(|seen| attach::to_host(op, seen, false)) {
         Ok(_) => op.session.log.change(&format!("{}: the failed move was undone", op.unit.address)),
         Err(error) => {
             op.session.log.warn(&format!("{}: the failed move could not be undone: {error:#}", op.unit.address));

@@ -134,13 +134,11 @@ fn look(
     let device = Device::new(host, address);
     let driver = device.driver();
     let display = device.is_display();
-    let drm = device.drm_nodes();
-    let fbdev = driver.as_deref().is_some_and(|d| d.ends_with("fb")) && !device.framebuffers().is_empty();
+    let made = device.made();
+    let fbdev = driver.as_deref().is_some_and(|d| d.ends_with("fb")) && !made.framebuffers.is_empty();
     let mut guarded =
         |name: &str, length| guarded_read(host, (&device.dir().join(name), length), access, deadline, wedged);
-    let driver_override = guarded("driver_override", 256)?
-        .map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned())
-        .filter(|text| !text.is_empty() && text != "(null)");
+    let driver_override = guarded("driver_override", 256)?.and_then(|bytes| named(&bytes));
     let header = guarded("config", 64)?.unwrap_or_default();
     Ok(Function {
         address,
@@ -148,14 +146,32 @@ fn look(
         class: device.class(),
         id: (device.vendor(), device.device_id()),
         driverless: driver.is_none() && device.exists() && is_driverless(host, &device),
-        screen: !drm.is_empty() || fbdev || device.nvidia_lists_it(),
+        screen: !made.drm.is_empty() || fbdev || (display && device.nvidia_lists_it()),
         driver,
         driver_override,
         header,
         display,
-        drm,
-        sound: device.sound_cards(),
+        drm: made.drm,
+        sound: made.sound,
     })
+}
+
+/// The override of a function as it is now.
+pub fn driver_override(
+    host: &Host,
+    address: Address,
+    access: &mut Access,
+    deadline: &Deadline,
+) -> Result<Option<String>> {
+    let path = Device::new(host, address).dir().join("driver_override");
+    let bytes = guarded_read(host, (&path, 256), access, deadline, &mut Vec::new())?;
+    Ok(bytes.and_then(|bytes| named(&bytes)))
+}
+
+/// The kernel prints `(null)` for an override that is not set.
+fn named(bytes: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(bytes).trim().to_owned();
+    Some(text).filter(|text| !text.is_empty() && text != "(null)")
 }
 
 /// Reads what may block: on 6.1 `driver_override` takes the device lock, which a hung unbind never gives back.

@@ -11,13 +11,13 @@ use crate::{
     deadline::Deadline,
     fault::Fault,
     lock::Locks,
-    pci::Device,
+    pci::{Address, Device},
     proc,
     session::Session,
-    sysfs::{Access, Answer},
+    sysfs::{self, Access, Answer},
 };
 use anyhow::Result;
-use std::time::Instant;
+use std::{collections::BTreeMap, io::ErrorKind, path::PathBuf, time::Instant};
 
 /// Takes the locks of several units at once, in sorted order.
 pub fn lock(session: &Session, units: &[Unit], verb: &str) -> Result<Access> {
@@ -48,6 +48,8 @@ pub struct Operation<'a> {
     begun: Instant,
     /// In a dry run: what would be there after the steps so far.
     pretended: Option<Observation>,
+    /// In a dry run: settings that would have been written.
+    settings: BTreeMap<PathBuf, String>,
 }
 
 impl<'a> Operation<'a> {
@@ -55,7 +57,17 @@ impl<'a> Operation<'a> {
     pub fn new(session: &'a Session, access: &'a mut Access, unit: Unit, verb: &str) -> Self {
         let record = Record::load(&session.host, &unit);
         let by = format!("{} {verb}", session.log.program());
-        Self { session, unit, record, by, deadline: session.deadline, access, begun: Instant::now(), pretended: None }
+        Self {
+            session,
+            unit,
+            record,
+            by,
+            deadline: session.deadline,
+            access,
+            begun: Instant::now(),
+            pretended: None,
+            settings: BTreeMap::new(),
+        }
     }
 
     /// Looks at the unit as it is now.
@@ -66,6 +78,14 @@ impl<'a> Operation<'a> {
         observe::observe(&self.session.host, &self.unit, &self.record, self.access, &self.deadline)
     }
 
+    /// The override of a function as it is now.
+    pub fn driver_override(&mut self, address: Address) -> Result<Option<String>> {
+        match &self.pretended {
+            Some(seen) => Ok(seen.function(address).and_then(|f| f.driver_override.clone())),
+            None => observe::driver_override(&self.session.host, address, self.access, &self.deadline),
+        }
+    }
+
     /// Writes the record down.
     pub fn save(&mut self) -> Result<()> {
         if self.session.dry_run {
@@ -74,6 +94,13 @@ impl<'a> Operation<'a> {
         self.record.by.clone_from(&self.by);
         self.record.at = now();
         self.record.save(&self.session.host, &self.unit)
+    }
+
+    /// The same on the way home, where a disk that is full must not keep a GPU from coming back.
+    pub fn try_save(&mut self) {
+        if let Err(error) = self.save() {
+            self.session.log.warn(&format!("{error:#}; going on without"));
+        }
     }
 
     /// Takes steps in order and stops at the first that fails.
@@ -104,8 +131,18 @@ impl<'a> Operation<'a> {
 
     fn step(&mut self, step: &Step) -> Result<()> {
         let (path, value) = step.write(&self.session.host);
-        if matches!(step, Step::PowerControl(..) | Step::D3Cold(..) | Step::Console(..)) && !path.exists() {
-            return Ok(());
+        if matches!(step, Step::PowerControl(..) | Step::D3Cold(..) | Step::Console(..)) {
+            // Settings, which do not block: one that is not there, or is as it shall be, needs no write.
+            let now = match self.settings.get(&path) {
+                Some(pretended) => Ok(pretended.clone()),
+                None => sysfs::read(&path),
+            };
+            match now {
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+                Ok(now) if now == value => return Ok(()),
+                _ if self.session.dry_run => self.settings.insert(path.clone(), value.clone()),
+                _ => None,
+            };
         }
         let host = &self.session.host;
         let driver = |address| Device::new(host, address).driver();
@@ -148,7 +185,7 @@ impl<'a> Operation<'a> {
             self.unit.address
         );
         self.record.stuck = Some(Stuck { pid, start_time, file, value: value.into(), since: now() });
-        self.save()?;
+        self.try_save();
         Fault::wedged(what)
             .next(format!(
                 "gpu-bind doctor {}   (who uses it; once that process ends: gpu-bind reconcile)",

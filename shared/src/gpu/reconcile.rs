@@ -1,16 +1,17 @@
 //! Brings every unit to where it belongs: what the hooks missed, or a crash left half-way, is healed here.
 
 use super::{
-    attach::{self, attach},
+    attach::attach,
     detach::{Consent, Outcome, detach},
     observe::observe,
     operation::{self, Operation},
     policy::{being_started, belongs},
     record::{Record, Side, recorded},
+    release::wait_until_released,
     target::ours,
     unit::Unit,
     verdict::{State, judge},
-    world::World,
+    world::{LazyWorld, World},
 };
 use crate::{fault::Fault, pve, session::Session, sysfs::Access};
 use anyhow::Result;
@@ -50,7 +51,7 @@ pub fn concerned(session: &Session, world: &World) -> Vec<Unit> {
 }
 
 /// Heals one unit; an error is its result and ends nothing else.
-pub fn heal(session: &Session, unit: &Unit, world: &World) -> Healed {
+pub fn heal(session: &Session, unit: &Unit, world: &LazyWorld) -> Healed {
     let record = Record::load(&session.host, unit);
     let mut healed = Healed {
         address: unit.address,
@@ -69,7 +70,7 @@ pub fn heal(session: &Session, unit: &Unit, world: &World) -> Healed {
     healed
 }
 
-fn try_heal(session: &Session, unit: &Unit, world: &World, record: &Record, healed: &mut Healed) -> Result<()> {
+fn try_heal(session: &Session, unit: &Unit, world: &LazyWorld, record: &Record, healed: &mut Healed) -> Result<()> {
     if let Some(pid) = being_started(session, unit, record, world).or_else(|| being_changed(session, unit, world)) {
         healed.belongs = record.to.unwrap_or(Side::Host);
         healed.why = format!("PVE starts or stops its VM at this moment (pid {pid})");
@@ -121,11 +122,11 @@ fn being_changed(session: &Session, unit: &Unit, world: &World) -> Option<i32> {
 }
 
 /// Returns a unit after its VM has stopped, by its policy: the hook's way home.
-pub fn go_home(op: &mut Operation, world: &World, patience: Duration) -> Result<Outcome> {
+pub fn go_home(op: &mut Operation, world: &LazyWorld, patience: Duration) -> Result<Outcome> {
     let goal = super::policy::at_rest(op.session, &op.unit, &op.record);
     if goal.side == Side::Vfio {
         op.session.log.info(&format!("{} stays on vfio-pci: {}", op.unit.address, goal.why));
-        attach::wait_until_released(op, world, patience)?;
+        wait_until_released(op, world, patience)?;
         return Ok(Outcome::Unchanged);
     }
     attach(op, world, patience, Consent::default())

@@ -82,7 +82,7 @@ impl Verifier {
     }
 
     /// Waits until all is well, or says what is not.
-    pub fn wait(&self, op: &mut Operation, wanted: &WantedDrivers) -> Result<()> {
+    pub fn wait(&self, op: &mut Operation, wanted: &WantedDrivers) -> Result<Observation> {
         let deadline = op.deadline.within(SETTLING);
         let hopeful = op.deadline.within(HOPE);
         let mut pause = Duration::from_millis(2);
@@ -91,7 +91,7 @@ impl Verifier {
             let problems = self.problems(&seen, wanted);
             let silent = |address: &Address| seen.function(*address).is_some_and(|f| f.sound.is_empty());
             if problems.is_empty() && (hopeful.expired() || !self.perhaps_sound.iter().any(silent)) {
-                return self.kernel_errors(op);
+                return self.kernel_errors(op).map(|()| seen);
             }
             // Only what appears late is worth waiting for; a wrong driver stays wrong.
             let late =

@@ -6,6 +6,7 @@ use crate::{
     pci::Address,
     pve::{self, Passthrough},
 };
+use std::{cell::OnceCell, ops::Deref};
 
 /// A VM with its devices.
 #[derive(Debug, Clone)]
@@ -37,6 +38,28 @@ impl Vm {
     /// How it is called in messages.
     pub fn title(&self) -> String {
         if self.name.is_empty() { format!("VM {}", self.vmid) } else { format!("VM {} ({})", self.vmid, self.name) }
+    }
+}
+
+/// The VMs of this node, read when somebody asks: a move that nobody stands in the way of never does.
+#[derive(Debug)]
+pub struct LazyWorld<'a> {
+    host: &'a Host,
+    world: OnceCell<World>,
+}
+
+impl<'a> LazyWorld<'a> {
+    /// Of a host.
+    pub fn new(host: &'a Host) -> Self {
+        Self { host, world: OnceCell::new() }
+    }
+}
+
+impl Deref for LazyWorld<'_> {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        self.world.get_or_init(|| World::load(self.host))
     }
 }
 

@@ -12,4 +12,5 @@ pub use address::{Address, BadAddress, Prefix, Slot};
 pub use device::Device;
 pub use in_use::in_use;
 pub use listing::{devices, group_members, slot_functions};
+pub use nodes::Made;
 pub use reserved::reserved;

@@ -23,17 +23,6 @@ const PLACES: [(&[&str], &str); 10] = [
 const NVIDIA_MAJOR: u32 = 195;
 
 impl Device<'_> {
-    /// The DRM nodes, such as `card0` and `renderD128`.
-    pub fn drm_nodes(&self) -> Vec<String> {
-        let node = |name: &String| name.starts_with("card") || name.starts_with("renderD");
-        self.made(&[&["drm", "*"], &["virtio*", "drm", "*"]]).into_iter().filter(node).collect()
-    }
-
-    /// The sound cards, such as `card1`.
-    pub fn sound_cards(&self) -> Vec<String> {
-        self.made(&[&["sound", "card*"], &["virtio*", "sound", "card*"]])
-    }
-
     /// The connectors with a screen, such as `card0-HDMI-A-1 (enabled)`.
     pub fn screens(&self) -> Vec<String> {
         let connectors = expand(&self.dir(), &["drm", "card*", "card*-*"]);
@@ -45,25 +34,16 @@ impl Device<'_> {
         connectors.iter().filter_map(shown).collect()
     }
 
-    /// The framebuffers, such as `fb0`; those that the firmware set up are among them.
-    pub fn framebuffers(&self) -> Vec<String> {
-        self.made(&[&["graphics", "fb*"], &["*-framebuffer*", "graphics", "fb*"]])
-    }
-
-    /// The USB buses of a controller, such as `usb3`.
-    pub fn usb_buses(&self) -> Vec<String> {
-        self.made(&[&["usb*"]])
-    }
-
     /// All character devices that userspace may hold this function by, with the path of each: of its DRM cards, its
     /// sound card, its USB devices, its framebuffers, and NVIDIA's own.
     pub fn device_nodes(&self) -> Vec<(DevNo, String)> {
         let dir = self.dir();
+        let listing = names(&dir);
         let mut nodes = Vec::new();
         for (pattern, folder) in PLACES {
-            nodes.extend(expand(&dir, pattern).iter().filter_map(|made| node(made, folder)));
+            nodes.extend(expand_in(&dir, &listing, pattern).iter().filter_map(|made| node(made, folder)));
         }
-        for bus in expand(&dir, &["usb*"]) {
+        for bus in expand_in(&dir, &listing, &["usb*"]) {
             usb_nodes(&bus, &mut nodes);
         }
         nodes.extend(
@@ -93,17 +73,45 @@ impl Device<'_> {
         self.host.proc().join("driver/nvidia/gpus").join(self.address.to_string())
     }
 
-    fn made(&self, patterns: &[&[&str]]) -> Vec<String> {
+    /// What its driver has made for screens and ears, by one look at its directory.
+    pub fn made(&self) -> Made {
         let dir = self.dir();
-        let paths = patterns.iter().flat_map(|p| expand(&dir, p));
-        paths.filter_map(|p| p.file_name()?.to_str().map(str::to_owned)).collect()
+        let listing = names(&dir);
+        let find = |patterns: &[&[&str]]| -> Vec<String> {
+            let paths = patterns.iter().flat_map(|p| expand_in(&dir, &listing, p));
+            paths.filter_map(|p| p.file_name()?.to_str().map(str::to_owned)).collect()
+        };
+        let mut drm = find(&[&["drm", "*"], &["virtio*", "drm", "*"]]);
+        drm.retain(|name| name.starts_with("card") || name.starts_with("renderD"));
+        Made {
+            drm,
+            sound: find(&[&["sound", "card*"], &["virtio*", "sound", "card*"]]),
+            framebuffers: find(&[&["graphics", "fb*"], &["*-framebuffer*", "graphics", "fb*"]]),
+        }
     }
+}
+
+/// What a driver made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Made {
+    /// The DRM nodes, such as `card0` and `renderD128`.
+    pub drm: Vec<String>,
+    /// The sound cards, such as `card1`.
+    pub sound: Vec<String>,
+    /// The framebuffers, such as `fb0`; those that the firmware set up are among them.
+    pub framebuffers: Vec<String>,
 }
 
 /// The paths below a directory that match names, each of which may have stars.
 fn expand(dir: &Path, pattern: &[&str]) -> Vec<PathBuf> {
-    let mut paths = vec![dir.to_owned()];
-    for part in pattern {
+    expand_in(dir, &names(dir), pattern)
+}
+
+/// The same where the directory was listed already.
+fn expand_in(dir: &Path, listing: &[String], pattern: &[&str]) -> Vec<PathBuf> {
+    let Some((first, rest)) = pattern.split_first() else { return Vec::new() };
+    let mut paths: Vec<_> = listing.iter().filter(|name| glob_name(first, name)).map(|name| dir.join(name)).collect();
+    for part in rest {
         let below = |path: PathBuf| -> Vec<PathBuf> {
             let matching = |name: String| glob_name(part, &name).then(|| path.join(name));
             if part.contains('*') {
@@ -212,9 +220,10 @@ mod tests {
             "195:1 /dev/nvidia1",
         ];
         assert_eq!(shown, expected);
-        assert_eq!(device.drm_nodes(), ["card0", "renderD128", "card1"]);
-        assert_eq!((device.sound_cards(), device.framebuffers()), (vec!["card2".into()], vec!["fb0".into()]));
-        assert_eq!((device.usb_buses(), device.nvidia_lists_it()), (vec!["usb3".into()], true));
+        let made = device.made();
+        assert_eq!(made.drm, ["card0", "renderD128", "card1"]);
+        assert_eq!((made.sound, made.framebuffers), (vec!["card2".into()], vec!["fb0".into()]));
+        assert!(device.nvidia_lists_it());
         let vfio: Vec<_> = device.vfio_nodes().into_iter().map(|(_, path)| path).collect();
         assert_eq!(vfio, ["/dev/vfio/13", "/dev/vfio/devices/vfio0"]);
     }

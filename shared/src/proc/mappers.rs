@@ -20,7 +20,7 @@ pub fn mappers(host: &Host, devices: &[(DevNo, String)]) -> Openers {
     let mut answer = Openers::default();
     let pids = process::pids(host);
     answer.unreadable = usize::from(pids.is_empty());
-    for pid in pids.into_iter().filter(|pid| !process::is_self(host, *pid)) {
+    for pid in pids.into_iter().filter(|pid| process::own(host) != Some(*pid)) {
         match fs::read(host.process(pid).join("maps")) {
             Ok(maps) => wanted.report(host, pid, mapped(host, pid, &maps, &wanted), &mut answer),
             Err(e) => answer.unreadable += usize::from(!vanished(&e)),

@@ -106,12 +106,17 @@ pub fn openers_among(host: &Host, pids: &[i32], devices: &[(DevNo, String)]) -> 
     // The time goes to the kernel's walk over its file tables: 4 µs per open file, so several threads share it.
     let threads = thread::available_parallelism().map_or(1, NonZero::get).min(4);
     let share = pids.len().div_ceil(threads).max(64);
-    let look = |pids: &[i32]| -> Vec<_> { pids.iter().map(|pid| look_into(&proc, *pid, &wanted, host)).collect() };
+    let own = process::own(host);
+    let look = |pids: &[i32]| -> Vec<_> {
+        let look =
+            |pid: &i32| if own == Some(*pid) { (Vec::new(), true) } else { look_into(&proc, *pid, &wanted, host) };
+        pids.iter().map(look).collect()
+    };
     let looks = thread::scope(|scope| {
         let mut shares = pids.chunks(share);
-        let own = shares.next().unwrap_or_default();
+        let first = shares.next().unwrap_or_default();
         let others: Vec<_> = shares.map(|pids| scope.spawn(move || look(pids))).collect();
-        let mut looks = look(own);
+        let mut looks = look(first);
         for (other, pids) in others.into_iter().zip(pids.chunks(share).skip(1)) {
             looks.extend(other.join().unwrap_or_else(|_| vec![(Vec::new(), false); pids.len()]));
         }
@@ -129,9 +134,6 @@ pub(super) const DIRECTORY: OFlag = OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).un
 /// Which devices a process has open, and whether all of its files could be looked at.
 fn look_into(proc: &File, pid: i32, wanted: &Wanted<'_>, host: &Host) -> (Vec<usize>, bool) {
     let mut hits = Vec::new();
-    if process::is_self(host, pid) {
-        return (hits, true);
-    }
     let mut dir = match Dir::openat(proc, format!("{pid}/fd").as_str(), DIRECTORY, Mode::empty()) {
         Ok(dir) => dir,
         Err(e) => return (hits, gone(e)),

@@ -52,8 +52,8 @@ pub fn pids(host: &Host) -> Vec<i32> {
 }
 
 /// Whether a pid of this host is this very process.
-pub(super) fn is_self(host: &Host, pid: i32) -> bool {
-    host.is_live() && u32::try_from(pid) == Ok(std::process::id())
+pub(super) fn own(host: &Host) -> Option<i32> {
+    host.is_live().then(|| i32::try_from(std::process::id()).ok()).flatten()
 }
 
 /// What `/proc/PID/stat` says; `None` where the process is gone.

@@ -70,7 +70,7 @@ impl Access {
             let descriptors = self.locks.as_ref().map(Locks::descriptors).unwrap_or_default();
             let worker = Worker::start(&descriptors)?;
             if let Some(locks) = &mut self.locks {
-                locks.name_worker(worker.pid())?;
+                locks.name_worker(worker.pid());
             }
             self.worker = Some(worker);
         }

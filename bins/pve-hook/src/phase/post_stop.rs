@@ -11,7 +11,7 @@ use passthrough::{
         record::{Record, recorded},
         target::ours,
         unit::Unit,
-        world::World,
+        world::LazyWorld,
     },
     pve::{self, VmConfig},
     session::Session,
@@ -33,7 +33,7 @@ pub fn run(session: &Session, vmid: u32, config: Result<VmConfig>) -> Result<()>
         return result;
     }
     session.require_root()?;
-    let world = World::load(&session.host);
+    let world = LazyWorld::new(&session.host);
     for unit in units {
         let address = unit.address;
         let outcome = home(session, unit, vmid, &world);
@@ -71,7 +71,7 @@ fn taken_for(session: &Session, vmid: u32) -> Vec<Unit> {
     taken.map(|(unit, _)| ours(session, unit.address).unwrap_or(unit)).collect()
 }
 
-fn home(session: &Session, unit: Unit, vmid: u32, world: &World) -> Result<()> {
+fn home(session: &Session, unit: Unit, vmid: u32, world: &LazyWorld) -> Result<()> {
     let other = world.vms.iter().find(|vm| vm.vmid != vmid && vm.runs_with(&unit));
     if let Some(vm) = other {
         session.log.info(&format!("{} stays on vfio-pci: {} runs with it", unit.address, vm.title()));

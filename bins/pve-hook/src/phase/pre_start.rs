@@ -13,7 +13,7 @@ use passthrough::{
         record::{Record, now, recorded},
         target::ours,
         unit::Unit,
-        world::World,
+        world::LazyWorld,
     },
     pve::{self, Passthrough, VmConfig, reservations::Reservation},
     session::Session,
@@ -25,7 +25,7 @@ use std::time::Duration;
 /// Takes what the VM needs.
 pub fn run(session: &Session, config: &VmConfig) -> Result<()> {
     config.warnings.iter().for_each(|warning| session.log.warn(warning));
-    let world = World::load(&session.host);
+    let world = LazyWorld::new(&session.host);
     let units = choose(session, config, &world)?;
     if !units.is_empty() {
         session.require_root()?;
@@ -39,7 +39,7 @@ pub fn run(session: &Session, config: &VmConfig) -> Result<()> {
 }
 
 /// The units to take: for each device the first alternative that nobody else has. Nothing is changed here.
-fn choose(session: &Session, config: &VmConfig, world: &World) -> Result<Vec<Unit>> {
+fn choose(session: &Session, config: &VmConfig, world: &LazyWorld) -> Result<Vec<Unit>> {
     let devices = pve::passthroughs(&session.host, config)?;
     let reserved = pve::reservations::reservations(&session.host).unwrap_or_default();
     let mut chosen: Vec<Unit> = Vec::new();
@@ -63,7 +63,7 @@ fn first_free(
     session: &Session,
     vmid: u32,
     device: &Passthrough,
-    world: &World,
+    world: &LazyWorld,
     reserved: &[Reservation],
 ) -> Result<Vec<Unit>> {
     let mut obstacle = Ok(());
@@ -83,7 +83,7 @@ fn first_free(
 }
 
 /// Fails when another VM has the unit, is being given it, or has it reserved with PVE.
-fn free(session: &Session, vmid: u32, unit: &Unit, world: &World, reserved: &[Reservation]) -> Result<()> {
+fn free(session: &Session, vmid: u32, unit: &Unit, world: &LazyWorld, reserved: &[Reservation]) -> Result<()> {
     let gpu = unit.address;
     let other = world.vms.iter().find(|vm| vm.vmid != vmid && vm.runs_with(unit));
     if let Some(vm) = other {
@@ -114,7 +114,7 @@ fn busy<T>(what: &str, vmid: u32) -> Result<T> {
 }
 
 /// All units, or none: what was taken before one that fails goes back.
-fn take(session: &Session, vmid: u32, units: Vec<Unit>, world: &World) -> Result<()> {
+fn take(session: &Session, vmid: u32, units: Vec<Unit>, world: &LazyWorld) -> Result<()> {
     let mut access = operation::lock(session, &units, &format!("pre-start {vmid}"))?;
     // The VM's configuration is the consent to take the console as well.
     let consent = Consent { openers: false, console: true };
@@ -133,7 +133,7 @@ fn take(session: &Session, vmid: u32, units: Vec<Unit>, world: &World) -> Result
     Ok(())
 }
 
-fn give_back(session: &Session, access: &mut Access, units: Vec<Unit>, world: &World) {
+fn give_back(session: &Session, access: &mut Access, units: Vec<Unit>, world: &LazyWorld) {
     for unit in units.into_iter().rev() {
         let address = unit.address;
         let mut op = Operation::new(session, access, unit, "rollback");
@@ -152,7 +152,7 @@ pub fn undo(session: &Session, vmid: u32) {
     let taken = recorded(&session.host).into_iter().filter(|(_, record)| record.vmid == Some(vmid));
     let units: Vec<Unit> = taken.map(|(unit, _)| ours(session, unit.address).unwrap_or(unit)).collect();
     match operation::lock(session, &units, &format!("rollback {vmid}")) {
-        Ok(mut access) => give_back(session, &mut access, units, &World::load(&session.host)),
+        Ok(mut access) => give_back(session, &mut access, units, &LazyWorld::new(&session.host)),
         Err(error) => session.log.warn(&format!("{error:#}; next: gpu-bind reconcile")),
     }
 }

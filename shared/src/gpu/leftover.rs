@@ -1,0 +1,36 @@
+//! Ids that PVE has taught vfio-pci and never takes back.
+
+use super::{observe::Observation, operation::Operation, plan::VFIO};
+use crate::{
+    host::{Host, names},
+    pci::{Address, Device, reserved},
+    pve::{self, config_lock},
+};
+
+/// The ids that vfio-pci may forget: PVE leaves them behind, and a re-probe would then go to vfio-pci. Not those of another
+/// device that is on vfio-pci or that PVE is just binding, nor those that were reserved at boot: `remove_id` drops these as
+/// well.
+pub fn forgettable(op: &Operation, seen: &Observation) -> Vec<(u16, u16)> {
+    let host = &op.session.host;
+    let bound = names(&host.pci_driver(VFIO)).into_iter().filter_map(|name| name.parse::<Address>().ok());
+    let others: Vec<_> =
+        bound.chain(being_bound(host)).filter(|address| !op.unit.functions.contains(address)).collect();
+    let mut ids: Vec<_> = Vec::new();
+    for f in seen.functions.iter().filter(|f| f.present) {
+        let shared = others.iter().map(|other| Device::new(host, *other)).any(|o| (o.vendor(), o.device_id()) == f.id);
+        if !shared && !ids.contains(&f.id) && reserved(host, &Device::new(host, f.address)).is_none() {
+            ids.push(f.id);
+        }
+    }
+    if host.pci_driver(VFIO).is_dir() { ids } else { Vec::new() }
+}
+
+/// Devices of VMs that PVE is just starting: between its `new_id` and its `bind`, the id must stay.
+fn being_bound(host: &Host) -> Vec<Address> {
+    let locks = names(&host.qemu_lock());
+    let vmids = locks.iter().filter_map(|name| name.strip_prefix("lock-")?.strip_suffix(".conf")?.parse().ok());
+    let locked: Vec<u32> = vmids.filter(|vmid| config_lock::locked_by(host, *vmid).is_some()).collect();
+    let configs = locked.iter().filter_map(|vmid| pve::load(host, *vmid).ok());
+    let devices = configs.filter_map(|config| pve::passthroughs(host, &config).ok()).flatten();
+    devices.flat_map(|device| device.functions()).collect()
+}
