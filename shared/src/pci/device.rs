@@ -1,7 +1,10 @@
 //! One PCI function as sysfs shows it: each method reads one thing, now.
 
 use super::Address;
-use crate::host::{Host, names};
+use crate::{
+    host::{Host, names},
+    sysfs::{self, link_name},
+};
 use std::{
     fs::{self, File},
     io::{self, Read},
@@ -36,7 +39,7 @@ impl<'h> Device<'h> {
     /// An attribute's text without its line end; `None` where it cannot be read. Some block while another process
     /// holds the device's lock (`driver_override` does on older kernels, as do all that wake it up): not for those.
     pub fn attribute(&self, name: &str) -> Option<String> {
-        text(&self.dir().join(name))
+        sysfs::read(&self.dir().join(name)).ok()
     }
 
     /// The bound driver. The link appears before the driver's probe and vanishes before its remove has ended, so it
@@ -156,14 +159,6 @@ fn collect(dir: &Path, found: &mut Vec<Address>) {
             collect(&child, found);
         }
     }
-}
-
-pub(super) fn link_name(path: &Path) -> Option<String> {
-    fs::read_link(path).ok()?.file_name()?.to_str().map(str::to_owned)
-}
-
-pub(super) fn text(path: &Path) -> Option<String> {
-    fs::read_to_string(path).ok().map(|t| t.trim_end().to_owned())
 }
 
 fn hex(text: &str) -> Option<u32> {

@@ -1,10 +1,10 @@
 //! What the host itself does with a network or storage function: what would break if it went to a VM.
 
-use super::{
-    Device,
-    device::{link_name, text},
+use super::Device;
+use crate::{
+    host::{Host, names},
+    sysfs::{self, link_name},
 };
-use crate::host::{Host, names};
 use std::{collections::BTreeSet, fs};
 
 /// What uses a function, in sentences: `eno1 belongs to vmbr0`, `sda1 is mounted on /srv`. An empty list means that
@@ -55,7 +55,7 @@ fn interface_uses(host: &Host, name: &str, uses: &mut Vec<String>) {
             uses.push(format!("{name} carries {upper}"));
         }
     }
-    let flags = text(&dir.join("flags")).unwrap_or_default();
+    let flags = sysfs::read(&dir.join("flags")).ok().unwrap_or_default();
     // IFF_UP
     if u32::from_str_radix(flags.trim_start_matches("0x"), 16).is_ok_and(|f| f & 1 != 0) {
         uses.push(format!("{name} is up"));
@@ -109,7 +109,7 @@ fn multipath_head(name: &str) -> Option<String> {
 
 fn disk_uses(host: &Host, disk: &str, mounts: &[Mount], swaps: &str, uses: &mut Vec<String>) {
     let dir = host.block_class().join(disk);
-    let number = text(&dir.join("dev")).unwrap_or_default();
+    let number = sysfs::read(&dir.join("dev")).ok().unwrap_or_default();
     let node = format!("/dev/{disk}");
     let on: BTreeSet<_> = mounts.iter().filter(|m| m.device == number || m.source == node).map(|m| &m.on).collect();
     uses.extend(on.into_iter().map(|on| format!("{disk} is mounted on {on}")));
@@ -117,7 +117,7 @@ fn disk_uses(host: &Host, disk: &str, mounts: &[Mount], swaps: &str, uses: &mut 
         uses.push(format!("{disk} is swap space"));
     }
     for holder in names(&dir.join("holders")) {
-        let name = text(&host.block_class().join(&holder).join("dm/name"));
+        let name = sysfs::read(&host.block_class().join(&holder).join("dm/name")).ok();
         uses.push(match name {
             Some(name) => format!("{disk} is part of {holder} ({name})"),
             None => format!("{disk} is part of {holder}"),

@@ -1,7 +1,7 @@
 //! The device nodes through which userspace may hold a function, and the names of what its driver made.
 
-use super::device::{Device, text};
-use crate::{host::names, proc::DevNo};
+use super::Device;
+use crate::{host::names, proc::DevNo, sysfs};
 use std::path::{Path, PathBuf};
 
 /// Where drivers put the `dev` attributes of their character devices, below a function's directory, and the folder of
@@ -27,7 +27,7 @@ impl Device<'_> {
     pub fn screens(&self) -> Vec<String> {
         let connectors = expand(&self.dir(), &["drm", "card*", "card*-*"]);
         let shown = |path: &PathBuf| {
-            let attribute = |name: &str| text(&path.join(name)).unwrap_or_default();
+            let attribute = |name: &str| sysfs::read(&path.join(name)).ok().unwrap_or_default();
             let name = path.file_name()?.to_str()?;
             (attribute("status") == "connected").then(|| format!("{name} ({})", attribute("enabled")))
         };
@@ -61,7 +61,7 @@ impl Device<'_> {
 
     /// NVIDIA's number for the GPU, as the proprietary driver tells it.
     pub fn nvidia_minor(&self) -> Option<u32> {
-        minor_in(&text(&self.nvidia_dir().join("information"))?)
+        minor_in(&sysfs::read(&self.nvidia_dir().join("information")).ok()?)
     }
 
     /// Whether the proprietary NVIDIA driver lists the GPU, which stands for a DRM card with that driver.
@@ -135,9 +135,10 @@ fn glob_name(pattern: &str, name: &str) -> bool {
 }
 
 fn node(dir: &Path, folder: &str) -> Option<(DevNo, String)> {
-    let number = text(&dir.join("dev"))?.parse().ok()?;
-    let told =
-        text(&dir.join("uevent")).and_then(|t| t.lines().find_map(|l| l.strip_prefix("DEVNAME=").map(str::to_owned)));
+    let number = sysfs::read(&dir.join("dev")).ok()?.parse().ok()?;
+    let told = sysfs::read(&dir.join("uevent"))
+        .ok()
+        .and_then(|t| t.lines().find_map(|l| l.strip_prefix("DEVNAME=").map(str::to_owned)));
     let name = match told {
         Some(name) => name,
         None if folder == "." => dir.file_name()?.to_str()?.to_owned(),
@@ -148,8 +149,8 @@ fn node(dir: &Path, folder: &str) -> Option<(DevNo, String)> {
 
 /// A USB device and those behind its ports. Interfaces have a colon in their names.
 fn usb_nodes(dir: &Path, nodes: &mut Vec<(DevNo, String)>) {
-    let number = |file| text(&dir.join(file)).and_then(|n| n.parse::<u32>().ok());
-    let dev = text(&dir.join("dev")).and_then(|d| d.parse().ok());
+    let number = |file| sysfs::read(&dir.join(file)).ok().and_then(|n| n.parse::<u32>().ok());
+    let dev = sysfs::read(&dir.join("dev")).ok().and_then(|d| d.parse().ok());
     if let (Some(dev), Some(bus), Some(device)) = (dev, number("busnum"), number("devnum")) {
         nodes.push((dev, format!("/dev/bus/usb/{bus:03}/{device:03}")));
     }

@@ -1,11 +1,16 @@
 //! Reading an attribute that never blocks. Those that may (`driver_override`, `config`) are read by a [`super::Worker`].
 
-use std::{fs, io, path::Path};
+use std::{
+    fs::{self, File},
+    io::{self, Read},
+    path::Path,
+};
 
-/// An attribute's text without the trailing newline.
+/// An attribute's text without the end of its line. An attribute is a page at most, and the kernel hands it out in one read.
 pub fn read(path: &Path) -> io::Result<String> {
-    let bytes = fs::read(path)?;
-    Ok(String::from_utf8_lossy(&bytes).trim_end_matches(['\n', '\0']).to_owned())
+    let mut page = [0; 4096];
+    let length = File::open(path)?.read(&mut page)?;
+    Ok(String::from_utf8_lossy(&page[..length]).trim_end().to_owned())
 }
 
 /// An attribute that holds a number, decimal or `0x…`.

@@ -21,7 +21,7 @@ use proptest::prelude::*;
 use pve::Pve;
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_000, max_global_rejects: 100_000, ..ProptestConfig::default() })]
 
     #[test]
     fn attach_brings_it_home_from_any_state(mut kernel in any_machine(), reserved: bool) {
