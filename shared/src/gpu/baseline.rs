@@ -108,7 +108,7 @@ impl Baseline {
 
     /// What differs between this snapshot and the hardware now.
     pub fn differences(&self, now: &Self) -> Vec<Difference> {
-        let mut found = Vec::new();
+        let mut found = self.moved(now);
         let gone = Snapshot::default();
         for (address, then) in &self.functions {
             let today = now.functions.get(address).unwrap_or(&gone);
@@ -121,6 +121,25 @@ impl Baseline {
             }));
         }
         found
+    }
+}
+
+impl Baseline {
+    /// Whether the whole unit sits elsewhere: another IOMMU group, another bridge, another kernel.
+    fn moved(&self, now: &Self) -> Vec<Difference> {
+        let Some(address) = self.address else { return Vec::new() };
+        let text = |n: Option<String>| n.unwrap_or_else(|| "-".into());
+        let rows = [
+            (
+                "IOMMU group",
+                text(self.iommu_group.map(|n| n.to_string())),
+                text(now.iommu_group.map(|n| n.to_string())),
+            ),
+            ("bridge", text(self.bridge.map(|b| b.to_string())), text(now.bridge.map(|b| b.to_string()))),
+            ("kernel", self.kernel.clone(), now.kernel.clone()),
+        ];
+        let differ = rows.into_iter().filter(|(_, then, now)| then != now);
+        differ.map(|(what, then, now)| Difference { address, what, then, now }).collect()
     }
 }
 

@@ -1,15 +1,14 @@
 //! From the host to vfio-pci, verified, or back to where it was.
 
 use super::{
-    attach,
-    baseline::Baseline,
-    console,
+    attach, console,
     drivers::load_vfio,
     holders,
     observe::{Function, Observation},
     operation::Operation,
     plan,
     record::{Record, Side},
+    settle::keep_baseline,
     unit::{Unit, gpus},
     units,
     verdict::{State, judge},
@@ -53,18 +52,13 @@ pub fn detach(op: &mut Operation, vmid: Option<u32>, consent: Consent) -> Result
             return Fault::problem(problems.join("; ")).next(format!("gpu-bind attach {}", op.unit.address)).fail();
         }
         State::Vfio => {
-            note_vm(op, vmid)?;
+            note(op, vmid)?;
             return Ok(Outcome::Unchanged);
         }
         State::Host | State::Mixed | State::Unbound => {}
     }
     allowed(op.session, &op.unit, &seen, consent)?;
-    if state == State::Host && !op.session.dry_run {
-        let baseline = Baseline::take(&op.session.host, &op.unit, &seen);
-        if let Err(error) = baseline.keep(&op.session.host, &op.unit) {
-            op.session.log.warn(&format!("the baseline was not kept: {error:#}"));
-        }
-    }
+    keep_baseline(op, &seen);
     let before = op.record.clone();
     remember_originals(op, &seen, vmid);
     if let Err(refusal) = clear_the_way(op, consent) {
@@ -88,12 +82,14 @@ pub fn detach(op: &mut Operation, vmid: Option<u32>, consent: Consent) -> Result
     }
 }
 
-/// The unit is on vfio-pci already; only whom it is for changes.
-fn note_vm(op: &mut Operation, vmid: Option<u32>) -> Result<()> {
-    if vmid.is_none() || (op.record.vmid == vmid && op.record.to == Some(Side::Vfio) && op.record.done) {
+/// The unit is on vfio-pci already; only whom it is for changes, and that what a crash cut off is finished.
+fn note(op: &mut Operation, vmid: Option<u32>) -> Result<()> {
+    let finished = op.record.to == Some(Side::Vfio) && op.record.done;
+    let known = vmid.is_none() || op.record.vmid == vmid;
+    if known && (finished || !op.record.exists()) {
         return Ok(());
     }
-    op.record.vmid = vmid;
+    op.record.vmid = vmid.or(op.record.vmid);
     op.record.to = Some(Side::Vfio);
     op.record.done = true;
     op.save()
