@@ -4,8 +4,11 @@
 # --- saying what happened
 
 fail() {
+    local i
     printf 'FAILED: %s\n' "$*" >&2
-    printf '  at %s\n' "$(caller 1 2>/dev/null || caller 0)" >&2
+    for ((i = 1; i < ${#BASH_SOURCE[@]}; i++)); do
+        [[ ${BASH_SOURCE[i]} != */scenarios/* ]] || printf '  at %s line %s\n' "${BASH_SOURCE[i]##*/}" "${BASH_LINENO[i - 1]}" >&2
+    done
     exit 1
 }
 
@@ -42,19 +45,21 @@ expect_exit_within() {
     ((TOOK <= limit * 1000)) || fail "'${*:2}' took $TOOK ms, allowed are $limit s"
 }
 
-# expect_text WORD...: each (an extended regular expression) stands in what the last command said.
-expect_text() {
-    local word
-    for word; do
-        [[ $ALL =~ $word ]] || fail "nothing like '$word' in the output"
-    done
+# said PATTERN: a line of what the last command said matches the extended regular expression.
+said() {
+    local line
+    while read -r line; do
+        [[ ! $line =~ $1 ]] || return 0
+    done <<<"$ALL"
+    return 1
 }
-
+expect_text() {
+    local pattern
+    for pattern; do said "$pattern" || fail "nothing like '$pattern' in the output"; done
+}
 expect_no_text() {
-    local word
-    for word; do
-        [[ ! $ALL =~ $word ]] || fail "'$word' in the output"
-    done
+    local pattern
+    for pattern; do ! said "$pattern" || fail "'$pattern' in the output"; done
 }
 
 # json FILTER: of the last command's stdout.
@@ -70,15 +75,13 @@ expect_json() {
 # --- the state of the machine
 
 expect_driver() {
-    local driver
-    driver=$(driver_of "$1")
-    [[ $driver == "$2" ]] || fail "$1 is on '$driver' instead of '$2'"
+    read_driver "$1"
+    [[ $REPLY == "$2" ]] || fail "$1 is on '$REPLY' instead of '$2'"
 }
 
 expect_override() {
-    local value
-    value=$(attr "$DEV/$1/driver_override")
-    [[ $value == "$2" ]] || fail "$1 has the override '$value' instead of '$2'"
+    read_attr "$DEV/$1/driver_override"
+    [[ $REPLY == "$2" ]] || fail "$1 has the override '$REPLY' instead of '$2'"
 }
 
 expect_vfio() {
@@ -93,8 +96,8 @@ expect_host() {
     for a in $gpu $snd; do
         expect_driver "$a" "$(host_driver "$a")"
         expect_override "$a" "(null)"
-        grep -q "^$a .* control=$(attr "$DEV/$a/power/control") d3cold=$(attr "$DEV/$a/d3cold_allowed") " \
-            /run/lab/ground || fail "$a: power/control or d3cold_allowed differ from the boot's"
+        read_state "$a"
+        [[ $'\n'$(</run/lab/ground) == *$'\n'"$STATE"* ]] || fail "$a is not as at boot: $STATE"
     done
     has_drm "$gpu" || fail "$gpu has no DRM card"
     has_sound "$snd" || fail "$snd has no sound card"
@@ -104,40 +107,49 @@ expect_host() {
 # No lock of the programs is held.
 expect_locks_free() {
     local f
-    while read -r f; do
-        flock -n "$f" true || fail "$f is still locked: $(</proc/locks)"
-    done < <(find /run/pve-hooks -type f 2>/dev/null)
+    grep -q FLOCK /proc/locks || return 0
+    for f in /run/pve-hooks/* /run/pve-hooks/*/*; do
+        [[ ! -f $f ]] || flock -n "$f" true || fail "$f is still locked: $(</proc/locks)"
+    done
 }
 
-# Everything a program could have changed. Reads nothing of a device that hangs.
-state_of_everything() {
-    local a
-    for a in $ALL_DEVICES; do
-        printf '%s %s %s %s %s\n' "$a" "$(driver_of "$a")" "$(attr "$DEV/$a/driver_override")" \
-            "$(attr "$DEV/$a/power/control")" "$(attr "$DEV/$a/d3cold_allowed")"
+# Everything a program could have changed, into STATE.
+read_everything() {
+    local f line
+    # shellcheck disable=SC2086
+    read_state $ALL_DEVICES
+    for f in /etc/pve/nodes/lab/qemu-server/*.conf; do
+        [[ -e $f ]] || continue
+        STATE+="$f"$'\n'
+        while read -r line; do STATE+=$line$'\n'; done <"$f"
     done
-    cat /etc/pve/nodes/lab/qemu-server/*.conf 2>/dev/null || true
-    find /etc/pve-hooks /var/lib/vz/snippets | sort
+    for f in /etc/pve-hooks/* /etc/pve-hooks/*/* /var/lib/vz/snippets/*; do STATE+=$f$'\n'; done
     # Both GPUs keep the very same DRM and sound nodes when nothing was unbound.
-    find /sys/class/drm /sys/class/sound -name 'card?' -exec readlink {} + | sort
+    for f in "$DEV"/*/drm/card? "$DEV"/*/sound/card?; do STATE+=$f$'\n'; done
 }
-snapshot_state() { SNAPSHOT=$(state_of_everything 2>/dev/null); }
+snapshot_state() {
+    read_everything
+    SNAPSHOT=$STATE
+}
 expect_unchanged() {
-    local current
-    current=$(state_of_everything 2>/dev/null)
-    [[ $current == "$SNAPSHOT" ]] ||
-        fail "something changed:"$'\n'"$(diff <(printf '%s\n' "$SNAPSHOT") <(printf '%s\n' "$current"))"
+    read_everything
+    [[ $STATE == "$SNAPSHOT" ]] ||
+        fail "something changed:"$'\n'"$(diff <(printf '%s' "$SNAPSHOT") <(printf '%s' "$STATE"))"
 }
 
 # The identical neighbour: on its own driver with the DRM node it had.
-snapshot_neighbour() { NEIGHBOUR=$(neighbour); }
-neighbour() {
-    printf '%s %s %s %s %s %s' "$(driver_of "$GPU2")" "$(driver_of "$SND2")" \
-        "$(attr "$DEV/$GPU2/driver_override")" "$(attr "$DEV/$SND2/driver_override")" \
-        "$(cd "$DEV/$GPU2/drm" 2>/dev/null && echo card?)" "$(attr "$DEV/$GPU2/power/control")"
+read_neighbour() {
+    local f
+    read_state "$GPU2" "$SND2"
+    for f in "$DEV/$GPU2"/drm/card?; do STATE+=$f$'\n'; done
+}
+snapshot_neighbour() {
+    read_neighbour
+    NEIGHBOUR=$STATE
 }
 expect_neighbour_untouched() {
-    [[ $(neighbour) == "$NEIGHBOUR" ]] || fail "the second GPU moved: $NEIGHBOUR -> $(neighbour)"
+    read_neighbour
+    [[ $STATE == "$NEIGHBOUR" ]] || fail "the second GPU moved: $NEIGHBOUR -> $STATE"
 }
 
 # --- virtual machines
@@ -168,6 +180,17 @@ expect_phases() {
     got=$(phases_of "$1")
     [[ $got == "$2" ]] || fail "phases of $1: '$got' instead of '$2'"
 }
+
+# hold_open FILE: a process of the host, $OPENER, that has it open.
+hold_open() {
+    (
+        exec 9<"$1"
+        exec sleep 1000
+    ) &
+    OPENER=$!
+    wait_for 5 has_fd9 "$OPENER"
+}
+has_fd9() { [[ -e /proc/$1/fd/9 && $(attr "/proc/$1/comm") == sleep ]]; }
 
 # hold_group PIDFILE [ADDR...]: a bare inner QEMU on the (already detached) group.
 hold_group() {

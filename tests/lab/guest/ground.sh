@@ -1,48 +1,73 @@
 # shellcheck shell=bash
 # ground.sh: the state every scenario starts from, kept at boot and restored in between.
 
-ground_of() {
-    local a
-    for a in $FUNCTIONS; do
-        printf '%s %s control=%s d3cold=%s override=%s\n' "$a" "$(driver_of "$a")" \
-            "$(attr "$DEV/$a/power/control")" "$(attr "$DEV/$a/d3cold_allowed")" \
-            "$(attr "$DEV/$a/driver_override")"
+# read_state ADDR...: one line per device into STATE.
+read_state() {
+    local a line f
+    STATE=''
+    for a; do
+        read_driver "$a"
+        line="$a $REPLY"
+        for f in power/control d3cold_allowed driver_override; do
+            read_attr "$DEV/$a/$f"
+            line+=" ${f##*/}=$REPLY"
+        done
+        STATE+=$line$'\n'
     done
-    for a in "$NIC" 0000:03:00.0 0000:04:00.0; do printf '%s %s\n' "$a" "$(driver_of "$a")"; done
-    for a in /sys/class/vtconsole/*; do printf '%s bind=%s\n' "${a##*/}" "$(attr "$a/bind")"; done
 }
 
-save_ground() { ground_of >/run/lab/ground; }
+read_ground() {
+    local a
+    # shellcheck disable=SC2086
+    read_state $ALL_DEVICES
+    for a in /sys/class/vtconsole/*; do
+        read_attr "$a/bind"
+        STATE+="${a##*/} bind=$REPLY"$'\n'
+    done
+}
 
-# The processes of this machine whose name matches one of the patterns.
-processes() {
-    local p name pattern
+save_ground() {
+    read_ground
+    printf '%s' "$STATE" >/run/lab/ground
+}
+
+# read_processes PATTERN...: the living processes whose name matches one of them, into REPLY.
+read_processes() {
+    local p name pattern found=''
     for p in /proc/[0-9]*; do
         { read -r name <"$p/comm"; } 2>/dev/null || continue
         for pattern; do
             # shellcheck disable=SC2053
-            [[ $name == $pattern ]] && alive "${p##*/}" && printf '%s\n' "${p##*/}"
+            [[ $name == $pattern ]] && alive "${p##*/}" && found+="${p##*/} "
         done
     done
+    REPLY=$found
 }
+nothing_runs() {
+    read_processes "$@"
+    [[ -z $REPLY ]]
+}
+# A writer to sysfs has a name of its own.
+OURS='gpu-bind pve-hook sysfs-worker'
 
 stop_all() {
     local pid f
-    # Watchers first: they would answer the end of a VM with its post-stop.
+    # Tasks of qm and watchers first: they would answer the end of a VM with its post-stop.
     for f in /run/lab/watch/* /run/lab/guard/*; do
         [[ -e $f ]] || continue
         pid=$(attr "$f")
         kill -KILL -- "-$pid" 2>/dev/null || true
         rm -f "$f"
     done
-    for pid in $(processes 'qemu-system-*'); do kill -KILL "$pid" 2>/dev/null || true; done
+    read_processes 'qemu-system-*'
+    for pid in $REPLY; do kill -KILL "$pid" 2>/dev/null || true; done
     wait_for 15 nothing_runs 'qemu-system-*' || return 1
     # A writer that hung on QEMU ends now by itself; whatever else is left is a leftover.
-    wait_for 3 nothing_runs gpu-bind pve-hook 'pve-hooks*' ||
-        for pid in $(processes gpu-bind pve-hook 'pve-hooks*'); do kill -KILL "$pid" || true; done
-    wait_for 10 nothing_runs gpu-bind pve-hook 'pve-hooks*'
+    # shellcheck disable=SC2086
+    wait_for 3 nothing_runs $OURS || for pid in $REPLY; do kill -KILL "$pid" || true; done
+    # shellcheck disable=SC2086
+    wait_for 10 nothing_runs $OURS
 }
-nothing_runs() { [[ -z $(processes "$@") ]]; }
 
 reset_hardware() {
     local a f
@@ -59,12 +84,13 @@ reset_hardware() {
         rm "$f"
     done
     rm -f /etc/modprobe.d/lab-*
-    if [[ -e /run/lab/unplugged ]]; then
-        plug "$(attr /run/lab/unplugged)" >/dev/null
-        rm /run/lab/unplugged
+    if [[ -e /run/lab/plugged ]]; then
+        third_gone || unplug_third >/dev/null
+        wait_for 15 third_gone || { echo "$GPU3 does not go" && return 1; }
+        rm /run/lab/plugged
     fi
     [[ -e $DEV/$GPU && -e $DEV/$SND && -e $DEV/$GPU2 && -e $DEV/$SND2 ]] || try_put 1 "$SYS/rescan"
-    for a in $FUNCTIONS; do wait_for 15 test -e "$DEV/$a" || return 1; done
+    for a in $FUNCTIONS; do wait_for 15 test -e "$DEV/$a" || { echo "$a is gone" && return 1; }; done
     drop_new_ids
     if [[ -e /run/lab/swapped ]]; then
         for a in $FUNCTIONS; do is_driver "$a" vfio-pci && try_put "$a" "$DEV/$a/driver/unbind"; done
@@ -75,8 +101,8 @@ reset_hardware() {
     [[ -e $SYS/drivers/bochs-drm ]] || modprobe bochs
     [[ -e $SYS/drivers/snd_hda_intel ]] || modprobe snd-hda-intel
     try_put 1 "$SYS/drivers_autoprobe"
-    raw_attach "$GPU" "$SND" "$GPU2" "$SND2" || return 1
-    wait_for 5 has_sound "$SND" && wait_for 5 has_sound "$SND2"
+    raw_attach "$GPU" "$SND" "$GPU2" "$SND2" || { echo "a device cannot be bound" && return 1; }
+    for a in "$SND" "$SND2"; do wait_for 10 has_sound "$a" || { echo "$a has no sound card" && return 1; }; done
 }
 
 reset_attributes() {
@@ -101,7 +127,7 @@ reset_files() {
     for f in /var/lib/vz/snippets/*; do
         [[ $f -ef /usr/sbin/${f##*/} ]] || rm -rf "$f"
     done
-    mkdir -p /run/lab/knob /run/lab/log /run/lab/watch /run/lab/guard
+    mkdir /run/lab/knob
     link_snippets
 }
 
@@ -114,10 +140,10 @@ link_snippets() {
 
 # Fails, with the difference on stdout, when the machine cannot be brought back.
 reset_ground() {
-    stop_all || { echo "a process does not end: $(processes 'qemu-system-*' gpu-bind pve-hook)" && return 1; }
-    reset_hardware || { echo "a device does not come back" && return 1; }
+    stop_all || { echo "a process does not end: $REPLY" && return 1; }
+    reset_hardware || return 1
     reset_attributes
     reset_files
-    ground_of >/run/lab/ground.now
-    diff /run/lab/ground /run/lab/ground.now
+    read_ground
+    [[ $STATE == "$(</run/lab/ground)"$'\n' ]] || diff /run/lab/ground <(printf '%s' "$STATE")
 }

@@ -5,6 +5,7 @@
 SYS=/sys/bus/pci
 DEV=$SYS/devices
 GPU=0000:01:00.0 SND=0000:01:00.1 GPU2=0000:02:00.0 SND2=0000:02:00.1
+GPU3=0000:06:00.0 SND3=0000:06:00.1
 NIC=0000:05:00.0 PORT=0000:00:11.0 PORT2=0000:00:12.0
 FUNCTIONS="$GPU $SND $GPU2 $SND2"
 ALL_DEVICES="$FUNCTIONS $NIC 0000:03:00.0 0000:04:00.0"
@@ -22,33 +23,48 @@ since() {
     printf '%d' $(((${t/./} - ${1/./}) / 1000))
 }
 
-# attr FILE: its first line, or "-" when there is none.
+# read_attr FILE: its first line into REPLY, or "-" when there is none. Without a process.
+read_attr() {
+    REPLY=-
+    { read -r REPLY <"$1"; } 2>/dev/null || [[ $REPLY ]] || REPLY=-
+}
 attr() {
-    local line=-
-    { read -r line <"$1"; } 2>/dev/null || true
-    printf '%s' "$line"
+    read_attr "$1"
+    printf '%s' "$REPLY"
 }
 
-driver_of() {
+# read_driver ADDR: the driver into REPLY; "none", or "gone" with the device.
+read_driver() {
     local link=$DEV/$1/driver d
-    [[ -e $DEV/$1 ]] || { printf 'gone' && return; }
-    [[ -e $link ]] || { printf 'none' && return; }
-    for d in bochs-drm snd_hda_intel vfio-pci; do
-        [[ $link -ef $SYS/drivers/$d ]] && { printf '%s' "$d" && return; }
+    REPLY=gone
+    [[ -e $DEV/$1 ]] || return 0
+    REPLY=none
+    [[ -e $link ]] || return 0
+    for d in bochs-drm snd_hda_intel vfio-pci e1000e xhci_hcd; do
+        REPLY=$d
+        [[ $link -ef $SYS/drivers/$d ]] && return 0
     done
-    d=$(readlink "$link")
-    printf '%s' "${d##*/}"
+    REPLY=$(readlink "$link")
+    REPLY=${REPLY##*/}
+}
+driver_of() {
+    read_driver "$1"
+    printf '%s' "$REPLY"
 }
 
 host_driver() {
     case $1 in
-        "$GPU" | "$GPU2") printf 'bochs-drm' ;;
-        "$SND" | "$SND2") printf 'snd_hda_intel' ;;
+        *.0) printf 'bochs-drm' ;;
+        *.1) printf 'snd_hda_intel' ;;
     esac
 }
 
 # What config space answers now: device and vendor id, ffffffff when it is dead.
-config_id() { od -An -tx4 -N4 "$DEV/$1/config" 2>/dev/null | tr -d ' \n'; }
+config_id() {
+    local id
+    id=$(od -An -tx4 -N4 "$DEV/$1/config" 2>/dev/null)
+    printf '%s' "${id# }"
+}
 
 group_of() {
     local g
@@ -148,30 +164,34 @@ memory_window() {
     esac
 }
 
-# outer_qmp JSON...: commands to the machine's own QEMU; prints the last answer.
+# outer_qmp JSON...: commands to the machine's own QEMU; prints errors.
 outer_qmp() {
     local line='' command fd
     exec {fd}<>/dev/virtio-ports/lab.qmp
     for command in '{"execute":"qmp_capabilities"}' "$@"; do
         printf '%s\n' "$command" >&"$fd"
-        # Events and the greeting come on the same line discipline.
         while read -rt 10 -u "$fd" line; do
             [[ $line != '{"return"'* && $line != '{"error"'* ]] || break
         done
+        [[ $line != '{"error"'* ]] || printf '%s\n' "$line"
     done
     exec {fd}>&-
-    printf '%s\n' "$line"
 }
 
-unplug() { outer_qmp "{\"execute\":\"device_del\",\"arguments\":{\"id\":\"$1\"}}"; }
-
-# plug N: GPU and sound N back into their slot, function 0 last (that is what the slot reports).
-plug() {
+# plug_third: another GPU with sound at 06:00. QEMU's VGA cannot be hot-plugged; this one has the same
+# id and driver. Function 0 comes last: with it the slot reports. Once per boot: a second one at this
+# place makes QEMU abort.
+plug_third() {
+    local add='{"execute":"device_add","arguments":{"driver"'
+    : >/run/lab/plugged
     outer_qmp \
-        "{\"execute\":\"device_add\",\"arguments\":{\"driver\":\"intel-hda\",\"id\":\"snd$1\",\"bus\":\"rp$1\",\"addr\":\"0.1\",\"multifunction\":true}}" \
-        "{\"execute\":\"device_add\",\"arguments\":{\"driver\":\"hda-output\",\"id\":\"codec$1\",\"bus\":\"snd$1.0\",\"audiodev\":\"mute\"}}" \
-        "{\"execute\":\"device_add\",\"arguments\":{\"driver\":\"VGA\",\"id\":\"gpu$1\",\"bus\":\"rp$1\",\"addr\":\"0.0\",\"multifunction\":true}}"
+        "$add:\"intel-hda\",\"id\":\"snd6\",\"bus\":\"rp6\",\"addr\":\"0.1\",\"multifunction\":true}}" \
+        "$add:\"hda-output\",\"id\":\"codec6\",\"bus\":\"snd6.0\",\"audiodev\":\"mute\"}}" \
+        "$add:\"bochs-display\",\"id\":\"gpu6\",\"bus\":\"rp6\",\"addr\":\"0.0\",\"multifunction\":true}}"
 }
+# unplug_third: pulls it out, as the machine does it: the kernel is asked and lets go.
+unplug_third() { outer_qmp '{"execute":"device_del","arguments":{"id":"gpu6"}}'; }
+third_gone() { [[ ! -e $DEV/$GPU3 && ! -e $DEV/$SND3 ]]; }
 
 # inner_qemu PIDFILE ADDR...: a bare QEMU that holds the functions, with PVE's kind of command line.
 inner_qemu() {

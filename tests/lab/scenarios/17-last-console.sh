@@ -8,8 +8,11 @@ expect_exit 0 gpu-bind detach --allow-console 01:00
 expect_vfio
 expect_exit 0 gpu-bind attach 01:00
 expect_host
+# Debian's kernel lets the framebuffer console take over with the first text that is written to it.
+echo >/dev/tty0
 for f in /sys/class/vtconsole/*; do
-    grep -qx "${f##*/} bind=$(attr "$f/bind")" /run/lab/ground || fail "the console did not come back: ${f##*/}"
+    grep -qx "${f##*/} bind=$(attr "$f/bind")" /run/lab/ground ||
+        fail "the console did not come back: ${f##*/} ($(attr "$f/name")) bind=$(attr "$f/bind")"
 done
 
 # The VM's configuration is consent, and the hook says so.

@@ -23,9 +23,9 @@ if ((STATUS == 0)); then
     expect_host
     note "cycle brought it back to life"
 else
-    expect_exit 1 gpu-bind status
-    expect_exit "0|1" gpu-bind doctor
     note "cycle: ${ERR##*$'\n'}"
+    expect_exit 1 gpu-bind status
+    expect_exit 1 gpu-bind doctor
 fi
 expect_neighbour_untouched
 expect_locks_free

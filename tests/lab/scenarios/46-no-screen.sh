@@ -6,7 +6,7 @@ unbind "$GPU"
 put "$GPU" "$SYS/drivers/pci-stub/bind"
 expect_driver "$GPU" pci-stub
 expect_exit 1 gpu-bind status
-expect_text "$GPU.*MIXED" "DRM"
+expect_text "$GPU.*MIXED" "pci-stub"
 expect_no_text "$GPU.*ATTACHED"
 expect_exit 0 gpu-bind attach 01:00
 expect_host

@@ -2,7 +2,7 @@
 mkdir -p /etc/pve-hooks /run/systemd/system /run/lab/units
 config() { printf '%s\n' "$@" >/etc/pve-hooks/config.toml; }
 gpu_vm 111
-config 'return = "never"'
+config '[defaults]' 'return = "never"'
 expect_exit 0 pve-hook 111 pre-start
 expect_exit 0 pve-hook 111 post-stop
 expect_vfio
@@ -14,7 +14,7 @@ expect_json '.gpus[0].belongs' vfio
 expect_exit 0 gpu-bind attach 01:00
 expect_host
 
-config '[pci."0000:01:00.0"]' 'return = "host"' 'units = ["display-manager.service"]'
+config '[gpu."01:00"]' 'return = "host"' 'units = ["display-manager.service"]'
 : >/run/lab/units/display-manager
 expect_exit 0 pve-hook 111 pre-start
 [[ ! -e /run/lab/units/display-manager ]] || fail "the unit was not stopped"

@@ -1,16 +1,15 @@
 # Nothing of ours stays on the task's pipes, not even a write that hangs: PVE's task ends all the same.
 control=$(cd "$DEV/$SND/sound" && echo card?)
-sleep 1000 <"/dev/snd/control${control/card/C}" &
-opener=$!
+hold_open "/dev/snd/control${control/card/C}"
 gpu_vm 111
 # The opener is told; with the VM's consent nothing is forced on the host's own processes.
 start=$(now)
 expect_exit 255 qm start 111
-expect_text "hookscript error for 111 on pre-start" "$opener"
+expect_text "hookscript error for 111 on pre-start" "$OPENER"
 (($(since "$start") < 20000)) || fail "the task took too long"
 expect_host
-kill $opener
-wait_for 5 dead $opener
+kill "$OPENER"
+wait_for 5 dead "$OPENER"
 expect_exit 0 qm start 111
 expect_exit 0 qm stop 111
 expect_host

@@ -60,6 +60,9 @@ running_pid() {
 }
 
 lock_config() {
+    local patience=$2
+    # Knob lock-wait: PVE's patience, shortened so that a test need not wait for it.
+    if knob lock-wait; then read -r patience </run/lab/knob/lock-wait; fi
     exec 9>"/var/lock/qemu-server/lock-$1.conf"
-    flock -w "$2" 9 || die "can't lock file '/var/lock/qemu-server/lock-$1.conf' - got timeout"
+    flock -w "$patience" 9 || die "can't lock file '/var/lock/qemu-server/lock-$1.conf' - got timeout"
 }
