@@ -39,6 +39,15 @@ for word; do
     esac
 done
 
+done_or_dry() {
+    if [ "$dry" ]; then say "dry run: nothing was changed"; else say "$*"; fi
+}
+
+case $dest in
+    '' | /*) ;;
+    *) die "DESTDIR must be an absolute path, not $dest" ;;
+esac
+
 # 1.88 is the oldest compiler that builds it.
 new_enough() {
     command -v cargo >/dev/null && command -v rustc >/dev/null || return 1
@@ -63,7 +72,7 @@ compiler() {
 build() {
     compiler
     [ -z "$dry" ] || { say "would run: cargo build --release --locked" && return; }
-    (cd "$here" && cargo build --release --locked --quiet)
+    (cd "$here" && cargo build --release --locked --quiet --target-dir "$here/target")
 }
 
 # Only a link of ours is touched; a person's own file stays.
@@ -105,11 +114,17 @@ install_all() {
         act systemctl enable --quiet --now pve-hooks-reconcile.timer
         act systemctl enable --quiet pve-hooks-reconcile.service
     fi
-    say "installed; next: pve-hook register --all, then pve-hook check"
+    done_or_dry "installed; next: pve-hook register --all, then pve-hook check; what the timer would do now: gpu-bind -n reconcile"
 }
 
 uninstall_all() {
-    hooked=$(grep -l '^hookscript: local:snippets/pve-hook' "$dest"/etc/pve/nodes/*/qemu-server/*.conf 2>/dev/null || true)
+    [ -e "$dest$prefix/sbin/pve-hook" ] || die "nothing is installed below $dest$prefix (was it another PREFIX?)"
+    # Only the main section counts: snapshots, further down, may name it for ever.
+    hooked=
+    for conf in "$dest"/etc/pve/qemu-server/*.conf; do
+        [ -f "$conf" ] || continue
+        sed '/^\[/,$d' "$conf" | grep -q '^hookscript: *[^:]*:snippets/pve-hook *$' && hooked="$hooked $conf"
+    done
     if [ "$hooked" ]; then
         for conf in $hooked; do
             printf 'install.sh: still named by %s: pve-hook unregister %s\n' "$conf" "$(basename "$conf" .conf)" >&2
@@ -126,7 +141,7 @@ uninstall_all() {
     done
     for unit in $units; do act rm -f "$dest/etc/systemd/system/$unit"; done
     [ "$dest" ] || [ ! -d /run/systemd/system ] || act systemctl daemon-reload
-    say "removed; /etc/pve-hooks and /var/lib/pve-hooks stay (rm -r them if you want)"
+    done_or_dry "removed; /etc/pve-hooks and /var/lib/pve-hooks stay (rm -r them if you want)"
 }
 
 case $mode in

@@ -3,6 +3,7 @@
 use crate::{config::Config, deadline::Deadline, fault::Fault, host::Host, log::Log, report::Output, session::Session};
 use anyhow::Result;
 use clap::Args;
+use serde_json::json;
 use std::{
     io::{self, Write},
     path::PathBuf,
@@ -84,7 +85,7 @@ pub fn vmid(text: &str) -> Result<u32, String> {
 }
 
 /// Ends a run: an error is printed with its cause and the next command to type, and becomes the exit code.
-pub fn finish(program: &str, result: Result<u8>) -> ExitCode {
+pub fn finish(program: &str, json: bool, result: Result<u8>) -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
@@ -93,7 +94,14 @@ pub fn finish(program: &str, result: Result<u8>) -> ExitCode {
                 text.push_str(&format!("{program}: next: {next}\n"));
             }
             let _ = io::stderr().write_all(text.as_bytes());
-            ExitCode::from(Fault::code_of(&error).number())
+            let code = Fault::code_of(&error).number();
+            if json {
+                let next = Fault::of(&error).and_then(|fault| fault.next.clone());
+                let message = format!("{error:#}");
+                let document = json!({ "error": { "exit_code": code, "message": message, "next": next } });
+                Output::new(true).text(&format!("{document:#}"));
+            }
+            ExitCode::from(code)
         }
     }
 }

@@ -52,7 +52,11 @@ impl Output {
     /// What a program that failed said about it, in one line: stderr, else stdout, else how it ended.
     pub fn complaint(&self) -> String {
         let said = [&self.stderr, &self.stdout].into_iter().find(|text| !text.trim().is_empty());
-        said.map_or_else(|| self.status.to_string(), |text| text.split_whitespace().collect::<Vec<_>>().join(" "))
+        let line = |text: &String| {
+            let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            words.chars().filter(|c| !c.is_control()).take(300).collect()
+        };
+        said.map_or_else(|| self.status.to_string(), line)
     }
 }
 
@@ -62,6 +66,7 @@ pub fn run(argv: &[&str], timeout: Duration) -> Result<Output> {
     let shown = argv.join(" ");
     let (name, arguments) = argv.split_first().context("no program to run")?;
     let program = find(name).ok_or_else(|| Fault::problem(format!("{shown}: {name} is not installed")))?;
+    let timeout = timeout.min(Duration::from_secs(24 * 60 * 60));
     let deadline = Instant::now() + timeout;
     let mut child = Command::new(program)
         .args(arguments)
@@ -78,7 +83,7 @@ pub fn run(argv: &[&str], timeout: Duration) -> Result<Output> {
     }
     end(&mut child);
     outcome.with_context(|| shown.clone())?;
-    let limit = humantime::format_duration(timeout);
+    let limit = humantime::format_duration(Duration::from_secs(timeout.as_secs().max(1)));
     Fault::wedged(format!("{shown}: no end within {limit}, killed")).fail()
 }
 

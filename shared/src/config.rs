@@ -5,7 +5,7 @@ use crate::{
     host::read_if_there,
     pci::{Address, Prefix},
 };
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
@@ -67,7 +67,7 @@ pub struct Hook {
 impl Config {
     /// Reads the configuration; without a file, all defaults. `required` when a person named the file.
     pub fn load(path: &Path, shown: &str, required: bool) -> Result<Self> {
-        let text = read_if_there(path).with_context(|| format!("cannot read {shown}"))?;
+        let text = read_if_there(path).map_err(|error| Fault::usage(format!("cannot read {shown}: {error}")))?;
         match text {
             Some(text) => Self::parse(&text, shown),
             None if required => Fault::usage(format!("{shown}: no such file")).fail(),

@@ -12,6 +12,8 @@ pub struct Deadline {
 impl Deadline {
     /// `budget` from now.
     pub fn after(budget: Duration) -> Self {
+        // More than a day is for ever here, and an absurd figure must not overflow the clock.
+        let budget = budget.min(Duration::from_secs(24 * 60 * 60));
         Self { at: Instant::now() + budget, budget }
     }
 

@@ -3,7 +3,9 @@
 
 use crate::pci::Address;
 use std::{
-    fs, io,
+    fs::{self, File},
+    io::{self, Read},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::OnceLock,
 };
@@ -93,9 +95,12 @@ places! {
 }
 
 impl Host {
-    /// The tree below `root`.
+    /// The tree below `root`. However the running machine is spelled (`/`, `.`, a link), it is the running machine.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), boot_id: OnceLock::new() }
+        let root = root.into();
+        let place = |path: &Path| fs::metadata(path).map(|m| (m.dev(), m.ino())).ok();
+        let is_live = root == Path::new("/") || place(&root).is_some_and(|here| Some(here) == place(Path::new("/")));
+        Self { root: if is_live { "/".into() } else { root }, boot_id: OnceLock::new() }
     }
 
     /// Whether this is the running machine rather than a tree that stands in for one.
@@ -180,9 +185,27 @@ pub fn names(dir: &Path) -> Vec<String> {
     names
 }
 
+/// More than any file that we read has in earnest.
+const LARGEST: u64 = 8 << 20;
+
+/// A regular file's bytes. Nothing else is opened, so that a FIFO in its place cannot hold us up, nor a huge one fill memory.
+pub fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = File::options().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path)?;
+    let meta = file.metadata()?;
+    if !meta.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    if meta.len() > LARGEST {
+        return Err(io::Error::other("larger than 8 MiB"));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or(0).min(4096));
+    file.by_ref().take(LARGEST).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// A file's text, or `None` where it does not exist; any other error is one.
 pub fn read_if_there(path: &Path) -> io::Result<Option<String>> {
-    match fs::read(path) {
+    match read_file(path) {
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(e),

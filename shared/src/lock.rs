@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use fs2::FileExt;
 use serde::{Deserialize, Serialize};
 use std::{
-    fs::{DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Read, Seek, SeekFrom, Write},
     os::{
         fd::{AsRawFd, RawFd},
@@ -57,6 +57,14 @@ impl Locks {
             .mode(0o700)
             .create(&dir)
             .with_context(|| format!("cannot create {}", dir.display()))?;
+        let meta = fs::symlink_metadata(host.run_dir())
+            .with_context(|| format!("cannot look at {}", host.run_dir().display()))?;
+        if !meta.is_dir() {
+            let dir = host.run_dir();
+            return Fault::refused(format!("{} is a link, not a directory", host.shown(&dir)))
+                .next(format!("rm {}", host.shown(&dir)))
+                .fail();
+        }
         let mut names = names.to_vec();
         names.sort();
         names.dedup();
@@ -138,7 +146,7 @@ fn busy<T>(host: &Host, name: &str, file: &mut File, deadline: &Deadline) -> Res
 
 fn read_holder(file: &mut File) -> Holder {
     let mut text = String::new();
-    let read = file.seek(SeekFrom::Start(0)).and_then(|_| file.read_to_string(&mut text));
+    let read = file.seek(SeekFrom::Start(0)).and_then(|_| file.take(4096).read_to_string(&mut text));
     read.ok().and_then(|_| serde_json::from_str(&text).ok()).unwrap_or_default()
 }
 

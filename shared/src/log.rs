@@ -6,6 +6,15 @@ use std::{
 };
 use syslog::{Facility, Formatter3164, Logger, LoggerBackend};
 
+/// A syslog daemon that is stopped, or that does not read, must not hold up a VM: what it does not take at once is dropped.
+fn never_wait(logger: &Logger<LoggerBackend, Formatter3164>) {
+    let _ = match &logger.backend {
+        LoggerBackend::Unix(socket) => socket.set_nonblocking(true),
+        LoggerBackend::UnixStream(stream) => stream.get_ref().set_nonblocking(true),
+        _ => Ok(()),
+    };
+}
+
 /// Where messages go.
 pub struct Log {
     program: &'static str,
@@ -63,7 +72,8 @@ impl Log {
                 process: self.program.into(),
                 pid: std::process::id(),
             };
-            syslog::unix(formatter).ok()
+            let logger = syslog::unix(formatter).ok();
+            logger.inspect(never_wait)
         });
         if let Some(Some(logger)) = cell.get_mut() {
             let _ = if warning { logger.warning(text) } else { logger.notice(text) };

@@ -1,13 +1,17 @@
 //! What stdout gets: aligned text for people, one JSON document for programs.
 
 use serde::Serialize;
-use std::io::{self, IsTerminal, Write};
+use std::{
+    cell::Cell,
+    io::{self, IsTerminal, Write},
+};
 
 /// How results are shown.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Output {
     json: bool,
     colour: bool,
+    failed: Cell<bool>,
 }
 
 /// The colours that text may carry.
@@ -25,7 +29,7 @@ impl Output {
     /// JSON or text; colour only on a terminal and never with `NO_COLOR`.
     pub fn new(json: bool) -> Self {
         let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
-        Self { json, colour: !json && !plain && io::stdout().is_terminal() }
+        Self { json, colour: !json && !plain && io::stdout().is_terminal(), failed: Cell::new(false) }
     }
 
     /// Whether JSON was asked for.
@@ -36,11 +40,18 @@ impl Output {
     /// Prints text. A reader that went away (`| head -1`) is no error.
     pub fn text(&self, text: &str) {
         let mut out = io::stdout().lock();
-        let _ = out.write_all(text.as_bytes());
-        if !text.ends_with('\n') {
-            let _ = out.write_all(b"\n");
+        let end = if text.ends_with('\n') { "" } else { "\n" };
+        let written = write!(out, "{text}{end}").and_then(|()| out.flush());
+        match written {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => self.failed.set(true),
+            _ => {}
         }
-        let _ = out.flush();
+    }
+
+    /// Fails when something could not be printed, such as on a full disk: who redirects a report must not trust half of one.
+    pub fn check(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(!self.failed.get(), "cannot write to stdout");
+        Ok(())
     }
 
     /// Prints the one JSON document.

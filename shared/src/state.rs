@@ -1,6 +1,6 @@
 //! State files: written whole or not at all, and never through a planted link.
 
-use crate::failpoint;
+use crate::{failpoint, host::read_file};
 use anyhow::{Context, Result};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
@@ -38,7 +38,7 @@ fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 
 /// Reads a state file. One that is absent, unreadable or garbage is `None`: what *is* gets derived from sysfs.
 pub fn load<T: DeserializeOwned>(path: &Path) -> Option<T> {
-    serde_json::from_slice(&fs::read(path).ok()?).ok()
+    serde_json::from_slice(&read_file(path).ok()?).ok()
 }
 
 /// Removes a state file; one that is not there is fine.
@@ -61,10 +61,11 @@ pub fn append_line<T: Serialize>(path: &Path, value: &T, limit: u64) -> Result<(
             DirBuilder::new().recursive(true).mode(0o755).create(dir)?;
         }
         if fs::metadata(path).is_ok_and(|m| m.len() > limit) {
-            let text = fs::read_to_string(path)?;
-            let half = text.len() / 2;
-            let start = text.as_bytes()[half..].iter().position(|b| *b == b'\n').map_or(text.len(), |i| half + i + 1);
-            replace(path, &text.as_bytes()[start..])?;
+            // One that cannot be read any more begins anew.
+            let old = read_file(path).unwrap_or_default();
+            let half = old.len() / 2;
+            let start = old[half..].iter().position(|b| *b == b'\n').map_or(old.len(), |i| half + i + 1);
+            replace(path, &old[start..])?;
         }
         let mut line = serde_json::to_string(value)?;
         line.push('\n');

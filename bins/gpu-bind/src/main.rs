@@ -8,5 +8,6 @@ use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    passthrough::cli::finish("gpu-bind", run::run(&cli::Cli::parse()))
+    let cli = cli::Cli::parse();
+    passthrough::cli::finish("gpu-bind", cli.common.json, run::run(&cli))
 }

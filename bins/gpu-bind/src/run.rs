@@ -10,13 +10,14 @@ use passthrough::{
     gpu::{
         attach::attach,
         cycle::cycle,
-        detach::{Consent, Outcome, detach},
+        detach::{Consent, Outcome, detach, may_detach},
         doctor,
         operation::{self, Operation},
         reconcile,
+        release::wait_until_released,
         status::status,
         target::{self, Target},
-        unit::gpus,
+        unit::{Unit, gpus},
         world::{LazyWorld, World},
     },
     session::Session,
@@ -26,14 +27,20 @@ use std::time::Duration;
 /// Runs the verb; the number is the exit code.
 pub fn run(cli: &Cli) -> Result<u8> {
     let session = cli.common.session("gpu-bind", Duration::from_secs(60))?;
+    let code = verb(&session, cli)?;
+    session.output.check()?;
+    Ok(code)
+}
+
+fn verb(session: &Session, cli: &Cli) -> Result<u8> {
     match &cli.verb {
-        Verb::Status(targets) => statuses(&session, &targets.targets),
-        Verb::List => list(&session),
-        Verb::Detach(change) => moved(&session, change, "detach"),
-        Verb::Attach(change) => moved(&session, change, "attach"),
-        Verb::Cycle(change) => moved(&session, change, "cycle"),
-        Verb::Reconcile => heal(&session),
-        Verb::Doctor(targets) => examine(&session, &targets.targets),
+        Verb::Status(targets) => statuses(session, &targets.targets),
+        Verb::List => list(session),
+        Verb::Detach(change) => moved(session, change, "detach"),
+        Verb::Attach(change) => moved(session, change, "attach"),
+        Verb::Cycle(change) => moved(session, change, "cycle"),
+        Verb::Reconcile => heal(session),
+        Verb::Doctor(targets) => examine(session, &targets.targets),
     }
 }
 
@@ -64,7 +71,19 @@ fn moved(session: &Session, change: &Change, verb: &'static str) -> Result<u8> {
     let world = LazyWorld::new(&session.host);
     let consent = Consent { openers: change.force, console: change.allow_console };
     let mut access = operation::lock(session, &units, verb)?;
-    let mut outcomes = Vec::new();
+    let mut may = |unit: &Unit| {
+        let mut op = Operation::new(session, &mut access, unit.clone(), verb);
+        if verb != "detach" {
+            wait_until_released(&op, &world, Duration::ZERO)?;
+        }
+        let leaving = if verb == "detach" { units.as_slice() } else { &[] };
+        if verb == "attach" { Ok(()) } else { may_detach(&mut op, leaving, consent) }
+    };
+    if units.len() > 1 {
+        // Refusals come before the first move, so that "nothing was changed" is true of all of them.
+        units.iter().try_for_each(&mut may)?;
+    }
+    let mut results = Vec::new();
     for unit in units {
         let address = unit.address;
         let mut op = Operation::new(session, &mut access, unit, verb);
@@ -72,15 +91,18 @@ fn moved(session: &Session, change: &Change, verb: &'static str) -> Result<u8> {
             "detach" => detach(&mut op, None, consent),
             "attach" => attach(&mut op, &world, Duration::ZERO, consent),
             _ => cycle(&mut op, &world, consent),
-        }?;
-        if outcome == Outcome::Unchanged {
+        };
+        if matches!(outcome, Ok(Outcome::Unchanged)) {
             let place = if verb == "detach" { "on vfio-pci" } else { "on the host" };
             session.log.info(&format!("{address} is {place} already: verified, nothing changed"));
         }
-        outcomes.push((address, outcome));
+        let stop = outcome.is_err() && verb != "attach";
+        results.push((address, outcome));
+        if stop {
+            break;
+        }
     }
-    show::outcomes(session, verb, &outcomes)?;
-    Ok(0)
+    show::results(session, verb, results)
 }
 
 fn heal(session: &Session) -> Result<u8> {

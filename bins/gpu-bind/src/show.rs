@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use passthrough::{
+    fault::Fault,
     gpu::{detach::Outcome, reconcile::Healed, status::Status, world::World},
     pci::Address,
     report::Table,
@@ -72,16 +73,35 @@ pub fn list(session: &Session, list: &[Status]) -> Result<()> {
     Ok(())
 }
 
-/// `gpu-bind detach`, `attach` and `cycle`.
-pub fn outcomes(session: &Session, verb: &str, outcomes: &[(Address, Outcome)]) -> Result<()> {
-    if !session.output.is_json() {
-        return Ok(());
+/// `gpu-bind detach`, `attach` and `cycle`: the first failure is the end of the run, and what was moved before it is told.
+pub fn results(session: &Session, verb: &str, results: Vec<(Address, Result<Outcome>)>) -> Result<u8> {
+    let word = |outcome: &Result<Outcome>| match outcome {
+        Ok(Outcome::Changed) if session.dry_run => "would be moved",
+        Ok(Outcome::Changed) => "done",
+        Ok(Outcome::Unchanged) => "unchanged",
+        Err(_) => "failed",
+    };
+    if session.output.is_json() && results.iter().all(|(_, outcome)| outcome.is_ok()) {
+        let gpus: Vec<_> = results.iter().map(|(a, o)| json!({ "address": a, "result": word(o) })).collect();
+        let (dry_run, would) = (session.dry_run, session.planned());
+        session.output.json(&json!({ "operation": verb, "dry_run": dry_run, "would": would, "gpus": gpus }))?;
     }
-    let word = |outcome: &Outcome| if *outcome == Outcome::Changed { "done" } else { "unchanged" };
-    let gpus: Vec<_> = outcomes.iter().map(|(a, o)| json!({ "address": a, "result": word(o) })).collect();
-    session
-        .output
-        .json(&json!({ "operation": verb, "dry_run": session.dry_run, "would": session.planned(), "gpus": gpus }))
+    let moved =
+        results.iter().filter(|(_, outcome)| matches!(outcome, Ok(Outcome::Changed))).map(|(a, _)| a.to_string());
+    let moved = moved.collect::<Vec<_>>().join(", ");
+    let mut failures = results.into_iter().filter_map(|(_, outcome)| outcome.err());
+    let Some(first) = failures.next() else { return Ok(0) };
+    for other in failures {
+        session.log.warn(&format!("{other:#}"));
+    }
+    if moved.is_empty() || session.dry_run {
+        return Err(first);
+    }
+    // Not "nothing was changed" any more, so not exit 3 or 5.
+    let next = Fault::of(&first).and_then(|fault| fault.next.clone());
+    let mut fault = Fault::problem(format!("{first:#}; before that, {verb} was done for {moved}"));
+    fault.next = next;
+    fault.fail()
 }
 
 /// `gpu-bind reconcile`.

@@ -4,9 +4,11 @@ use crate::register::{VOLUME, script_is_there};
 use anyhow::Result;
 use passthrough::{
     fault::Fault,
-    gpu::{target::ours, unit::Unit},
+    gpu::{holders::host_openers, target::ours, unit::Unit},
     host::names,
+    modules::is_vfio,
     pci::{Address, Device, in_use},
+    proc::Opener,
     pve::{self, HostPci, UsbSource, VmConfig, mapping},
     session::Session,
 };
@@ -145,8 +147,17 @@ fn obstacles(session: &Session, unit: &Unit) -> Vec<String> {
     } else if unit.group.is_none() {
         found.push(format!("{} has no IOMMU group", unit.address));
     }
+    let host_has_it = !Device::new(host, unit.address).driver().is_some_and(|driver| is_vfio(&driver));
+    let openers = if host_has_it { host_openers(host, unit).found } else { Vec::new() };
+    if !openers.is_empty() && session.config.device(unit.address).units.unwrap_or_default().is_empty() {
+        let list = openers.iter().map(Opener::title).collect::<Vec<_>>().join(", ");
+        found.push(format!("the VM cannot be started now, {} is in use on the host: {list}", unit.address));
+    }
     for function in &unit.functions {
         let device = Device::new(host, *function);
+        if host.is_live() && device.config_id() == Some(u32::MAX) {
+            found.push(format!("{function} answers ffffffff: it fell off the bus; gpu-bind attach {function}"));
+        }
         if function.slot != unit.address.slot {
             let uses = in_use(host, &device);
             let what = format!("{function} is in the same IOMMU group and would go with {}", unit.address);

@@ -12,5 +12,6 @@ use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    passthrough::cli::finish("pve-hook", run::run(&cli::Cli::parse()))
+    let cli = cli::Cli::parse();
+    passthrough::cli::finish("pve-hook", cli.common.json, run::run(&cli))
 }

@@ -8,7 +8,12 @@ use crate::{
     register,
 };
 use anyhow::Result;
-use passthrough::{fault::Fault, pve};
+use passthrough::{
+    fault::Fault,
+    pve::{self, VmConfig},
+    session::Session,
+};
+use serde_json::json;
 use std::time::Duration;
 
 /// How long a phase may take: PVE holds the VM's lock meanwhile.
@@ -48,6 +53,24 @@ fn hook(cli: &Cli, vmid: u32, phase: Phase) -> Result<u8> {
     };
     let complaint = settings.as_ref().err().map(|error| format!("{error:#}; going on with the defaults"));
     let session = &cli.common.session_with("pve-hook", PHASE, host, settings.unwrap_or_default());
+    let result = phases(session, vmid, phase, config, passes, complaint);
+    if session.output.is_json() && result.is_ok() {
+        let would = session.planned();
+        session
+            .output
+            .json(&json!({ "vmid": vmid, "phase": phase.name(), "dry_run": session.dry_run, "would": would }))?;
+    }
+    result
+}
+
+fn phases(
+    session: &Session,
+    vmid: u32,
+    phase: Phase,
+    config: Result<VmConfig>,
+    passes: bool,
+    complaint: Option<String>,
+) -> Result<u8> {
     if let Some(complaint) = complaint {
         session.log.warn(&complaint);
     }

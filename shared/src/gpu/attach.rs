@@ -28,7 +28,8 @@ pub fn attach(op: &mut Operation, world: &LazyWorld, patience: Duration, consent
     let mut seen = op.observe()?;
     let (state, problems) = judge(&seen);
     if state == State::Wedged {
-        let holder = current_holder(op).map(|h| format!("; held by {}", h.title(world))).unwrap_or_default();
+        let holder =
+            current_holder(op).ok().flatten().map(|h| format!("; held by {}", h.title(world))).unwrap_or_default();
         return Fault::wedged(format!("{}{holder}", problems.join("; ")))
             .next(format!("gpu-bind doctor {}", op.unit.address))
             .fail();

@@ -52,12 +52,12 @@ pub fn detach(op: &mut Operation, vmid: Option<u32>, consent: Consent) -> Result
             return Fault::problem(problems.join("; ")).next(format!("gpu-bind attach {}", op.unit.address)).fail();
         }
         State::Vfio => {
-            note(op, vmid)?;
+            note(op, vmid);
             return Ok(Outcome::Unchanged);
         }
         State::Host | State::Mixed | State::Unbound => {}
     }
-    allowed(op.session, &op.unit, &seen, consent)?;
+    allowed(op.session, &op.unit, &seen, &[], consent)?;
     keep_baseline(op, &seen);
     let before = op.record.clone();
     remember_originals(op, &seen, vmid);
@@ -69,7 +69,8 @@ pub fn detach(op: &mut Operation, vmid: Option<u32>, consent: Consent) -> Result
     match result {
         Ok(()) => {
             op.record.done = true;
-            op.save()?;
+            // The record of the way back was written before the first move; this one only says that it is finished.
+            op.try_save();
             op.done("detached: every function is on vfio-pci");
             Ok(Outcome::Changed)
         }
@@ -82,21 +83,34 @@ pub fn detach(op: &mut Operation, vmid: Option<u32>, consent: Consent) -> Result
     }
 }
 
+/// Everything that would refuse a detach, without writing anything: asked for all units of a command before the first moves.
+/// `leaving` are those that leave the host with it.
+pub fn may_detach(op: &mut Operation, leaving: &[Unit], consent: Consent) -> Result<()> {
+    let seen = op.observe()?;
+    if matches!(judge(&seen).0, State::Vfio | State::Wedged | State::Lost) {
+        return Ok(());
+    }
+    allowed(op.session, &op.unit, &seen, leaving, consent)?;
+    // What its units have open, they will close.
+    let units = op.session.config.device(op.unit.address).units.unwrap_or_default();
+    if units.is_empty() { nobody_has_it_open(op.session, &op.unit, consent) } else { Ok(()) }
+}
+
 /// The unit is on vfio-pci already; only whom it is for changes, and that what a crash cut off is finished.
-fn note(op: &mut Operation, vmid: Option<u32>) -> Result<()> {
+fn note(op: &mut Operation, vmid: Option<u32>) {
     let finished = op.record.to == Some(Side::Vfio) && op.record.done;
     let known = vmid.is_none() || op.record.vmid == vmid;
     if known && (finished || !op.record.exists()) {
-        return Ok(());
+        return;
     }
     op.record.vmid = vmid.or(op.record.vmid);
     op.record.to = Some(Side::Vfio);
     op.record.done = true;
-    op.save()
+    op.try_save();
 }
 
 /// Everything that speaks against taking the unit from the host, before anything is written.
-fn allowed(session: &Session, unit: &Unit, seen: &Observation, consent: Consent) -> Result<()> {
+fn allowed(session: &Session, unit: &Unit, seen: &Observation, leaving: &[Unit], consent: Consent) -> Result<()> {
     let host = &session.host;
     let gpu = unit.address;
     if unit.group.is_none() {
@@ -121,16 +135,17 @@ fn allowed(session: &Session, unit: &Unit, seen: &Observation, consent: Consent)
             }
         }
     }
-    last_console(session, unit, seen, consent)
+    last_console(session, unit, seen, leaving, consent)
 }
 
-fn last_console(session: &Session, unit: &Unit, seen: &Observation, consent: Consent) -> Result<()> {
+fn last_console(session: &Session, unit: &Unit, seen: &Observation, leaving: &[Unit], consent: Consent) -> Result<()> {
     let shows = |f: &Function| f.display && f.host_driver().is_some();
     let on_host = |unit: &Unit| {
         let driver = Device::new(&session.host, unit.address).driver();
         driver.is_some_and(|driver| !modules::is_vfio(&driver))
     };
-    let others = || gpus(&session.host).into_iter().any(|other| other.key() != unit.key() && on_host(&other));
+    let leaves = |other: &Unit| other.key() == unit.key() || leaving.iter().any(|unit| unit.key() == other.key());
+    let others = || gpus(&session.host).into_iter().any(|other| !leaves(&other) && on_host(&other));
     if !seen.functions.iter().any(shows) || others() {
         return Ok(());
     }
@@ -168,12 +183,15 @@ fn remember_originals(op: &mut Operation, seen: &Observation, vmid: Option<u32>)
 fn clear_the_way(op: &mut Operation, consent: Consent) -> Result<()> {
     let units = op.session.config.device(op.unit.address).units.unwrap_or_default();
     for unit in units {
-        // One by one, so that each is on record before the next.
-        let stopped = units::stop(op.session, std::slice::from_ref(&unit))?;
-        if !stopped.is_empty() && !op.record.stopped_units.contains(&unit) {
-            op.record.stopped_units.extend(stopped);
+        if !units::is_active(op.session, &unit)? {
+            continue;
+        }
+        // On record before it is stopped: whatever happens then, it is started again.
+        if !op.record.stopped_units.contains(&unit) {
+            op.record.stopped_units.push(unit.clone());
             op.save()?;
         }
+        units::stop(op.session, &unit)?;
     }
     nobody_has_it_open(op.session, &op.unit, consent)
 }
@@ -218,7 +236,12 @@ fn leave_host(op: &mut Operation, seen: &Observation) -> Result<()> {
 
 /// Fails when a process of the host has the unit open: drivers wait for such files in the kernel, where nothing helps.
 pub fn nobody_has_it_open(session: &Session, unit: &Unit, consent: Consent) -> Result<()> {
-    let openers = holders::host_openers(&session.host, unit);
+    let answer = holders::host_openers(&session.host, unit);
+    if let (Some(why), true) = (&answer.blind, answer.found.is_empty()) {
+        let what = format!("{}: cannot tell who has it open: {why}; nothing was changed", unit.address);
+        return Fault::problem(what).next("ulimit -n; ls /proc").fail();
+    }
+    let openers = answer.found;
     if openers.is_empty() {
         return Ok(());
     }
@@ -240,7 +263,8 @@ pub fn nobody_has_it_open(session: &Session, unit: &Unit, consent: Consent) -> R
 fn roll_back(op: &mut Operation) {
     op.deadline = Deadline::after(Duration::from_secs(10));
     match op.observe().and_then(|seen| attach::to_host(op, seen, false)) {
-        Ok(_) => op.session.log.change(&format!("{}: the failed move was undone", op.unit.address)),
+        Ok(Outcome::Unchanged) => {}
+        Ok(Outcome::Changed) => op.session.log.change(&format!("{}: the failed move was undone", op.unit.address)),
         Err(error) => {
             op.session.log.warn(&format!("{}: the failed move could not be undone: {error:#}", op.unit.address));
             op.session.log.warn("next: gpu-bind reconcile");

@@ -99,7 +99,7 @@ fn patient(session: &Session, unit: &Unit, status: Status, world: &World) -> Pat
     let comparable = baseline.as_ref().filter(|_| status.state != State::Vfio);
     let openers = holders::host_openers(host, unit);
     Patient {
-        openers: openers.iter().map(Opener::title).collect(),
+        openers: openers.found.iter().map(Opener::title).chain(openers.blind.clone()).collect(),
         worked_seconds_ago: baseline.as_ref().map(|b| now().saturating_sub(b.at)),
         differences: comparable.map(|then| then.differences(&today)).unwrap_or_default(),
         advice: advice(session, &status, world),

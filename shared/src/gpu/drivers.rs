@@ -17,6 +17,7 @@ pub fn load_vfio(session: &Session) -> Result<()> {
         session.would("run modprobe vfio-pci");
         return Ok(());
     }
+    only_here(session)?;
     let output = command::run(&["modprobe", "--", VFIO], session.deadline.remaining())?;
     output.check().context("cannot load vfio-pci")
 }
@@ -34,6 +35,7 @@ pub fn load_modules(op: &Operation, mut wanted: WantedDrivers) -> Result<WantedD
             op.session.would(&format!("run modprobe {name}"));
             continue;
         }
+        only_here(op.session)?;
         let output = command::run(&["modprobe", "--", &name], op.deadline.remaining())?;
         output.check().with_context(|| format!("{address}: cannot load its host driver {name}"))?;
         if driver.is_none() {
@@ -46,4 +48,12 @@ pub fn load_modules(op: &Operation, mut wanted: WantedDrivers) -> Result<WantedD
         }
     }
     Ok(wanted)
+}
+
+/// A tree that stands in for a machine has no kernel to load a module into, and this machine's must be left alone.
+fn only_here(session: &Session) -> Result<()> {
+    if session.host.is_live() {
+        return Ok(());
+    }
+    Fault::refused("--root: no module is loaded for a tree that is only looked at").next("add -n").fail()
 }

@@ -1,9 +1,12 @@
 //! What was done, for the next person: a bounded journal.
 
 use super::{record, unit::Unit};
-use crate::{host::Host, session::Session, state};
+use crate::{
+    host::{Host, read_if_there},
+    session::Session,
+    state,
+};
 use serde::{Deserialize, Serialize};
-use std::fs;
 
 /// Kept small enough to be read at once.
 const LIMIT: u64 = 256 * 1024;
@@ -36,7 +39,7 @@ pub fn append(session: &Session, unit: &Unit, by: &str, vmid: Option<u32>, resul
 
 /// The last `count` operations, oldest first.
 pub fn last(host: &Host, count: usize) -> Vec<Entry> {
-    let text = fs::read_to_string(host.lib_dir().join("history.jsonl")).unwrap_or_default();
+    let text = read_if_there(&host.lib_dir().join("history.jsonl")).ok().flatten().unwrap_or_default();
     let mut entries: Vec<Entry> = text.lines().rev().filter_map(|l| serde_json::from_str(l).ok()).take(count).collect();
     entries.reverse();
     entries

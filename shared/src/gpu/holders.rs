@@ -2,11 +2,13 @@
 
 use super::{unit::Unit, world::World};
 use crate::{
+    fault::Fault,
     host::Host,
     pci::Device,
-    proc::{self, DevNo, Opener},
+    proc::{self, DevNo, Opener, Openers},
     pve,
 };
+use anyhow::Result;
 
 /// A process that has the unit open through VFIO.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -31,6 +33,29 @@ impl Holder {
     }
 }
 
+/// Who holds what, and whether that is all.
+#[derive(Debug, Default)]
+pub struct Holders {
+    /// For each unit, in order.
+    pub list: Vec<Option<Holder>>,
+    /// Why it could not be found out; then `None` above does not mean that nobody does.
+    pub blind: Option<String>,
+}
+
+impl Holders {
+    /// The holder of the one unit that was asked for.
+    pub fn one(self) -> Result<Option<Holder>> {
+        match (self.list.into_iter().next().flatten(), self.blind) {
+            (None, Some(why)) => {
+                Fault::problem(format!("cannot tell who holds the device: {why}; nothing was changed"))
+                    .next("ulimit -n; ls /proc")
+                    .fail()
+            }
+            (holder, _) => Ok(holder),
+        }
+    }
+}
+
 /// The device nodes through which VFIO hands out a unit.
 fn vfio_nodes(host: &Host, unit: &Unit) -> Vec<(DevNo, String)> {
     let mut nodes: Vec<_> = unit.functions.iter().flat_map(|f| Device::new(host, *f).vfio_nodes()).collect();
@@ -45,12 +70,13 @@ fn vfio_nodes(host: &Host, unit: &Unit) -> Vec<(DevNo, String)> {
 
 /// For each unit, the process that has it open through VFIO. The VMs are asked first; what none of them has needs one scan
 /// of all processes.
-pub fn vfio_holders(host: &Host, units: &[Unit]) -> Vec<Option<Holder>> {
+pub fn vfio_holders(host: &Host, units: &[Unit]) -> Holders {
     let nodes: Vec<Vec<(DevNo, String)>> = units.iter().map(|unit| vfio_nodes(host, unit)).collect();
     let mut holders = vec![None; units.len()];
+    let mut blind = None;
     if nodes.iter().all(Vec::is_empty) {
         // No group of theirs has a VFIO device: nobody can hold one.
-        return holders;
+        return Holders { list: holders, blind };
     }
     let vms: Vec<i32> = pve::running(host).iter().map(|vm| vm.pid).collect();
     for pids in [Some(vms), None] {
@@ -59,21 +85,24 @@ pub fn vfio_holders(host: &Host, units: &[Unit]) -> Vec<Option<Holder>> {
         if open.is_empty() {
             break;
         }
-        let found = match pids {
-            Some(vms) => proc::openers_among(host, &vms, &open).found,
-            None => proc::openers(host, &open).found,
+        let Openers { found, blind: why, .. } = match pids {
+            Some(vms) => proc::openers_among(host, &vms, &open),
+            None => proc::openers(host, &open),
         };
+        blind = blind.or(why);
         for (nodes, holder) in nodes.iter().zip(&mut holders) {
             let opener = found.iter().find(|o| nodes.iter().any(|(_, label)| *label == o.path));
             let new = |o: &Opener| Holder { vmid: pve::vm_of(host, o.pid), pid: o.pid, command: o.command.clone() };
             *holder = holder.take().or_else(|| opener.map(new));
         }
     }
-    holders
+    Holders { list: holders, blind: blind.filter(|_| host.is_live()) }
 }
 
 /// Processes of the host that have a device node of the unit open: screens, sound, compute.
-pub fn host_openers(host: &Host, unit: &Unit) -> Vec<Opener> {
+pub fn host_openers(host: &Host, unit: &Unit) -> Openers {
     let wanted: Vec<_> = unit.functions.iter().flat_map(|f| Device::new(host, *f).device_nodes()).collect();
-    if wanted.is_empty() { Vec::new() } else { proc::openers(host, &wanted).found }
+    let mut answer = if wanted.is_empty() { Openers::default() } else { proc::openers(host, &wanted) };
+    answer.blind = answer.blind.filter(|_| host.is_live());
+    answer
 }

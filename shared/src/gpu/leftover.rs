@@ -16,7 +16,7 @@ pub fn forgettable(op: &Operation, seen: &Observation) -> Vec<(u16, u16)> {
     let others: Vec<_> =
         bound.chain(being_bound(host)).filter(|address| !op.unit.functions.contains(address)).collect();
     let mut ids: Vec<_> = Vec::new();
-    for f in seen.functions.iter().filter(|f| f.present) {
+    for f in seen.functions.iter().filter(|f| f.present && f.id.0 != 0) {
         let shared = others.iter().map(|other| Device::new(host, *other)).any(|o| (o.vendor(), o.device_id()) == f.id);
         if !shared && !ids.contains(&f.id) && reserved(host, &Device::new(host, f.address)).is_none() {
             ids.push(f.id);

@@ -188,7 +188,7 @@ fn guarded_read(
     let patience = deadline.within(PATIENCE);
     match access.read(path, length, &patience)? {
         Answer::Done(bytes) => Ok(Some(bytes)),
-        Answer::Failed(_) => Ok(None),
+        Answer::Failed(_) | Answer::Died => Ok(None),
         Answer::Stuck => {
             access.leave_stuck();
             wedged.push(format!(

@@ -21,6 +21,11 @@ use std::{collections::BTreeMap, io::ErrorKind, path::PathBuf, time::Instant};
 
 /// Takes the locks of several units at once, in sorted order.
 pub fn lock(session: &Session, units: &[Unit], verb: &str) -> Result<Access> {
+    lock_within(session, units, verb, &session.lock_deadline())
+}
+
+/// The same by a deadline of the caller's.
+pub fn lock_within(session: &Session, units: &[Unit], verb: &str, deadline: &Deadline) -> Result<Access> {
     if session.dry_run {
         return Ok(Access::reading(&session.host));
     }
@@ -28,7 +33,7 @@ pub fn lock(session: &Session, units: &[Unit], verb: &str) -> Result<Access> {
     let names: Vec<String> = units.iter().flat_map(Unit::lock_names).collect();
     let targets = units.iter().map(|u| u.address.to_string()).collect::<Vec<_>>().join(" ");
     let command = format!("{} {verb} {targets}", session.log.program());
-    let locks = Locks::take(&session.host, &names, &command, &session.lock_deadline())?;
+    let locks = Locks::take(&session.host, &names, &command, deadline)?;
     Ok(Access::locked(&session.host, locks))
 }
 
@@ -171,6 +176,16 @@ impl<'a> Operation<'a> {
             Answer::Failed(error) => Fault::problem(format!("{}: cannot write {spelled}: {error}", self.unit.address))
                 .next(format!("gpu-bind doctor {}", self.unit.address))
                 .fail(),
+            Answer::Died => {
+                let gpu = self.unit.address;
+                Fault::problem(format!(
+                    "{gpu}: the process that writes {spelled} died; whether it was written is unknown"
+                ))
+                .next(format!(
+                    "gpu-bind reconcile   (who killed it? journalctl -k | grep -i oom); gpu-bind status {gpu}"
+                ))
+                .fail()
+            }
             Answer::Stuck => self.stuck(shown, value),
         }
     }

@@ -67,10 +67,22 @@ pub fn at_rest(session: &Session, unit: &Unit, record: &Record) -> Belongs {
         Return::Auto if moved_from_host => (Side::Host, "it was on the host before".into()),
         Return::Auto => match reserved(&session.host, &Device::new(&session.host, unit.address)) {
             Some(place) => (Side::Vfio, format!("reserved for vfio-pci by {place}")),
+            None if is_blacklisted(session, unit) => {
+                (Side::Vfio, "every driver that knows it is blacklisted in modprobe.d".into())
+            }
             None => (Side::Host, "no VM runs with it".into()),
         },
     };
     Belongs { side, why }
+}
+
+/// Who blacklists every driver of a GPU wants it kept off the host, unless one of them is loaded all the same.
+fn is_blacklisted(session: &Session, unit: &Unit) -> bool {
+    let host = &session.host;
+    let modalias = Device::new(host, unit.address).modalias().unwrap_or_default();
+    let candidates = modules::candidates(host, &modalias);
+    let kept_off = |c: &modules::Candidate| c.blacklisted && modules::drivers_of(host, &c.module).is_empty();
+    !candidates.is_empty() && candidates.iter().all(kept_off)
 }
 
 /// The process that is just starting the VM that the unit was moved for: between pre-start and QEMU, PVE holds the VM's lock.

@@ -3,6 +3,7 @@
 use super::{
     attach::attach,
     detach::{Consent, Outcome, detach},
+    holders::vfio_holders,
     observe::observe,
     operation::{self, Operation},
     policy::{being_started, belongs},
@@ -88,6 +89,12 @@ fn try_heal(session: &Session, unit: &Unit, world: &LazyWorld, record: &Record, 
     if deliberate && world.user(unit).is_none() && state == State::Vfio {
         healed.belongs = Side::Vfio;
         healed.why = format!("no VM passes it through, and {} put it there", record.by);
+        return Ok(());
+    }
+    let holder = vfio_holders(&session.host, std::slice::from_ref(unit)).one()?;
+    if let Some(holder) = holder.filter(|_| state == State::Vfio) {
+        healed.belongs = Side::Vfio;
+        healed.why = format!("{} holds it", holder.title(world));
         return Ok(());
     }
     let mut op = Operation::new(session, &mut access, unit.clone(), "reconcile");

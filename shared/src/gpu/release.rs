@@ -10,11 +10,11 @@ use anyhow::Result;
 use std::{fs::OpenOptions, thread, time::Duration};
 
 /// Who holds the unit through VFIO now.
-pub fn current_holder(op: &Operation) -> Option<Holder> {
+pub fn current_holder(op: &Operation) -> Result<Option<Holder>> {
     if group_is_free(op) == Some(true) {
-        return None;
+        return Ok(None);
     }
-    vfio_holders(&op.session.host, std::slice::from_ref(&op.unit)).pop().flatten()
+    vfio_holders(&op.session.host, std::slice::from_ref(&op.unit)).one()
 }
 
 /// A VFIO group has one user: who can open it is alone (`vfio_group_fops_open` answers EBUSY otherwise, also when one of its
@@ -32,7 +32,7 @@ fn group_is_free(op: &Operation) -> Option<bool> {
 pub fn wait_until_released(op: &Operation, world: &LazyWorld, patience: Duration) -> Result<()> {
     let deadline = op.deadline.within(patience);
     let mut told = false;
-    while let Some(holder) = current_holder(op) {
+    while let Some(holder) = current_holder(op)? {
         let title = holder.title(world);
         if deadline.expired() {
             let stop = holder.vmid.map_or_else(|| format!("ps -fp {}", holder.pid), |vmid| format!("qm stop {vmid}"));

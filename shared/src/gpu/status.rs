@@ -64,12 +64,15 @@ pub struct FunctionStatus {
 impl Status {
     /// What to do about a GPU that is well but not where it belongs.
     pub fn hint(&self) -> Option<String> {
+        if self.held_by.is_some() {
+            return None;
+        }
         match (self.state, self.belongs) {
             (State::Vfio, Side::Host) => {
-                Some(format!("belongs to the host ({}): gpu-bind reconcile", self.belongs_because))
+                Some(format!("belongs to the host ({}): gpu-bind attach {}", self.belongs_because, self.address))
             }
             (State::Host, Side::Vfio) => {
-                Some(format!("belongs to vfio-pci ({}): gpu-bind reconcile", self.belongs_because))
+                Some(format!("belongs to vfio-pci ({}): gpu-bind detach {}", self.belongs_because, self.address))
             }
             _ => None,
         }
@@ -84,9 +87,12 @@ impl Status {
 /// The status of units: one look at the VMs and one scan of all processes for all of them.
 pub fn status(session: &Session, units: &[Unit], world: &World) -> Result<Vec<Status>> {
     let holders = vfio_holders(&session.host, units);
+    if let Some(why) = &holders.blind {
+        session.log.warn(&format!("who holds a device is unknown: {why}"));
+    }
     let mut access = Access::reading(&session.host);
     let mut list = Vec::with_capacity(units.len());
-    for (unit, held_by) in units.iter().zip(holders) {
+    for (unit, held_by) in units.iter().zip(holders.list) {
         list.push(one(session, unit, world, &mut access, held_by)?);
     }
     Ok(list)
@@ -104,9 +110,15 @@ fn one(session: &Session, unit: &Unit, world: &World, access: &mut Access, held_
     }
     let (state, mut problems) = judge(&seen);
     if !record.done && record.exists() && state.is_consistent() {
-        problems.push(format!("{} began and was not finished", record.by));
+        problems.push(format!(
+            "a move began and was not finished ({})",
+            if record.by.is_empty() { "unknown" } else { &record.by }
+        ));
     }
-    let Belongs { side, why } = belongs(session, unit, &record, world, state);
+    let Belongs { side, why } = match held_by.as_ref().filter(|_| state == State::Vfio) {
+        Some(holder) => Belongs { side: Side::Vfio, why: format!("{} holds it", holder.title(world)) },
+        None => belongs(session, unit, &record, world, state),
+    };
     Ok(Status {
         address: unit.address,
         name: name(host, &seen, unit),

@@ -36,6 +36,9 @@ impl FromStr for Target {
         if let Some(vmid) = text.strip_prefix("vm:") {
             return vmid.parse().map(Self::Vm).map_err(|_| format!("{vmid:?} is no VMID (expected vm:111)"));
         }
+        if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(format!("did you mean vm:{text}?"));
+        }
         text.parse().map(Self::Prefix).map_err(|e| format!("{e}, vm:VMID or all"))
     }
 }

@@ -3,30 +3,34 @@
 use crate::{command, deadline::Deadline, session::Session};
 use anyhow::{Context, Result};
 
-/// Stops those of `units` that run, and says which.
-pub fn stop(session: &Session, units: &[String]) -> Result<Vec<String>> {
-    let mut stopped = Vec::new();
-    for unit in units {
-        let active = command::run(&["systemctl", "is-active", "--quiet", "--", unit], session.deadline.remaining())?;
-        if !active.status.success() {
-            session.log.detail(&format!("{unit} does not run"));
-            continue;
-        }
-        if session.dry_run {
-            session.would(&format!("run systemctl stop -- {unit}"));
-            continue;
-        }
-        systemctl("stop", unit, &session.deadline)?;
-        session.log.change(&format!("stopped {unit}"));
-        stopped.push(unit.clone());
+/// Whether a unit runs.
+pub fn is_active(session: &Session, unit: &str) -> Result<bool> {
+    if !session.host.is_live() {
+        // The units of this machine are not those of the tree that is looked at.
+        return Ok(session.dry_run);
     }
-    Ok(stopped)
+    let output = command::run(&["systemctl", "is-active", "--quiet", "--", unit], session.deadline.remaining())?;
+    if !output.status.success() {
+        session.log.detail(&format!("{unit} does not run"));
+    }
+    Ok(output.status.success())
+}
+
+/// Stops a unit.
+pub fn stop(session: &Session, unit: &str) -> Result<()> {
+    if session.dry_run {
+        session.would(&format!("run systemctl stop -- {unit}"));
+        return Ok(());
+    }
+    systemctl("stop", unit, &session.deadline)?;
+    session.log.change(&format!("stopped {unit}"));
+    Ok(())
 }
 
 /// Starts units again. Tries all of them; the first error is told at the end.
 pub fn start(session: &Session, units: &[String], deadline: &Deadline) -> Result<()> {
     let mut result = Ok(());
-    for unit in units {
+    for unit in units.iter().filter(|_| session.host.is_live() || session.dry_run) {
         if session.dry_run {
             session.would(&format!("run systemctl start -- {unit}"));
             continue;
@@ -43,6 +47,6 @@ pub fn start(session: &Session, units: &[String], deadline: &Deadline) -> Result
 }
 
 fn systemctl(verb: &str, unit: &str, deadline: &Deadline) -> Result<()> {
-    let output = command::run(&["systemctl", verb, "--", unit], deadline.remaining())?;
-    output.check().with_context(|| format!("cannot {verb} {unit}"))
+    let output = command::run(&["systemctl", verb, "--", unit], deadline.remaining());
+    output.and_then(|output| output.check()).with_context(|| format!("cannot {verb} {unit} (systemctl status {unit})"))
 }

@@ -36,6 +36,8 @@ pub struct Openers {
     pub found: Vec<Opener>,
     /// Processes that could not be looked into. Unless this is 0, an empty list does not mean "nobody".
     pub unreadable: usize,
+    /// Why nothing can be concluded at all: no `/proc`, or no descriptors or memory left to look into it.
+    pub blind: Option<String>,
 }
 
 /// The devices that are looked for.
@@ -92,16 +94,24 @@ impl<'a> Wanted<'a> {
 
 /// Who has one of these devices open, other than this process. Each is given with the path to call it by.
 pub fn openers(host: &Host, devices: &[(DevNo, String)]) -> Openers {
-    openers_among(host, &process::pids(host), devices)
+    let pids = process::pids(host);
+    let mut answer = openers_among(host, &pids, devices);
+    if pids.is_empty() {
+        answer.blind = answer.blind.or_else(|| Some("no process is to be seen in /proc".into()));
+    }
+    answer
 }
 
 /// The same for a few processes, where it is known who may have them open.
 pub fn openers_among(host: &Host, pids: &[i32], devices: &[(DevNo, String)]) -> Openers {
     let wanted = Wanted::new(devices);
     let mut answer = Openers::default();
-    let Ok(proc) = File::open(host.proc()) else {
-        answer.unreadable = 1;
-        return answer;
+    let proc = match File::open(host.proc()) {
+        Ok(proc) => proc,
+        Err(error) => {
+            answer.blind = Some(format!("cannot open /proc: {error}"));
+            return answer;
+        }
     };
     // The time goes to the kernel's walk over its file tables: 4 µs per open file, so several threads share it.
     let threads = thread::available_parallelism().map_or(1, NonZero::get).min(4);
@@ -109,21 +119,26 @@ pub fn openers_among(host: &Host, pids: &[i32], devices: &[(DevNo, String)]) -> 
     let own = process::own(host);
     let look = |pids: &[i32]| -> Vec<_> {
         let look =
-            |pid: &i32| if own == Some(*pid) { (Vec::new(), true) } else { look_into(&proc, *pid, &wanted, host) };
+            |pid: &i32| if own == Some(*pid) { (Vec::new(), None) } else { look_into(&proc, *pid, &wanted, host) };
         pids.iter().map(look).collect()
     };
     let looks = thread::scope(|scope| {
         let mut shares = pids.chunks(share);
         let first = shares.next().unwrap_or_default();
-        let others: Vec<_> = shares.map(|pids| scope.spawn(move || look(pids))).collect();
+        let spawn = |pids| (pids, thread::Builder::new().spawn_scoped(scope, move || look(pids)));
+        let others: Vec<_> = shares.map(spawn).collect();
         let mut looks = look(first);
-        for (other, pids) in others.into_iter().zip(pids.chunks(share).skip(1)) {
-            looks.extend(other.join().unwrap_or_else(|_| vec![(Vec::new(), false); pids.len()]));
+        for (pids, other) in others {
+            // Where no thread is to be had, this one does its work.
+            looks.extend(other.ok().and_then(|other| other.join().ok()).unwrap_or_else(|| look(pids)));
         }
         looks
     });
-    for (pid, (hits, complete)) in pids.iter().zip(looks) {
-        answer.unreadable += usize::from(!complete);
+    for (pid, (hits, trouble)) in pids.iter().zip(looks) {
+        answer.unreadable += usize::from(trouble.is_some());
+        if let Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM) = trouble {
+            answer.blind = trouble.map(|errno| format!("cannot look into /proc/{pid}: {}", errno.desc()));
+        }
         wanted.report(host, *pid, hits, &mut answer);
     }
     answer
@@ -131,16 +146,16 @@ pub fn openers_among(host: &Host, pids: &[i32], devices: &[(DevNo, String)]) -> 
 
 pub(super) const DIRECTORY: OFlag = OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
 
-/// Which devices a process has open, and whether all of its files could be looked at.
-fn look_into(proc: &File, pid: i32, wanted: &Wanted<'_>, host: &Host) -> (Vec<usize>, bool) {
+/// Which devices a process has open, and what kept us from looking at all of its files.
+fn look_into(proc: &File, pid: i32, wanted: &Wanted<'_>, host: &Host) -> (Vec<usize>, Option<Errno>) {
     let mut hits = Vec::new();
     let mut dir = match Dir::openat(proc, format!("{pid}/fd").as_str(), DIRECTORY, Mode::empty()) {
         Ok(dir) => dir,
-        Err(e) => return (hits, gone(e)),
+        Err(e) => return (hits, Some(e).filter(|e| !gone(*e))),
     };
     // The iterator borrows the directory that the links are relative to.
-    let Ok(at) = dir.as_fd().try_clone_to_owned() else { return (hits, false) };
-    let mut complete = true;
+    let Ok(at) = dir.as_fd().try_clone_to_owned() else { return (hits, Some(Errno::EMFILE)) };
+    let mut trouble = None;
     for entry in dir.iter() {
         let Ok(entry) = entry else { break };
         let name = entry.file_name();
@@ -149,10 +164,10 @@ fn look_into(proc: &File, pid: i32, wanted: &Wanted<'_>, host: &Host) -> (Vec<us
         }
         match wanted.find(at.as_fd(), name, host.is_live()) {
             Ok(hit) => hits.extend(hit),
-            Err(_) => complete = false,
+            Err(e) => trouble = Some(e),
         }
     }
-    (hits, complete)
+    (hits, trouble)
 }
 
 /// Whether an error says that the process ended meanwhile, and so holds nothing.
@@ -181,7 +196,7 @@ mod tests {
         let host = Host::new(root.path());
         let answer = openers(&host, &[device(226, 0, "/dev/dri/card0"), device(510, 0, "/dev/vfio/13")]);
         let found = Opener { pid: 4711, command: "kvm".into(), path: "/dev/vfio/13".into() };
-        assert_eq!(answer, Openers { found: vec![found], unreadable: 0 });
+        assert_eq!(answer, Openers { found: vec![found], ..Openers::default() });
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `hostpciN`: a PCI device that a VM is given.
 
-use super::property::Properties;
+use super::property::{MOST, Properties};
 use crate::pci::Prefix;
 use anyhow::{Result, bail};
 use std::fmt;
@@ -83,6 +83,9 @@ impl HostPci {
 pub fn prefixes(text: &str) -> Result<Vec<Prefix>> {
     let mut prefixes = Vec::with_capacity(1);
     for id in text.split(';') {
+        if prefixes.len() == MOST {
+            bail!("more than {MOST} addresses");
+        }
         let prefix = id.parse()?;
         if !prefixes.contains(&prefix) {
             prefixes.push(prefix);

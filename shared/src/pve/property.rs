@@ -3,6 +3,9 @@
 use anyhow::{Result, anyhow, bail};
 use std::fmt;
 
+/// More keys than any option of PVE has; what is longer is no configuration.
+pub(super) const MOST: usize = 64;
+
 /// The keys and values of one property string, in the order they were written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Properties<'a> {
@@ -21,6 +24,9 @@ impl<'a> Properties<'a> {
                 Some(pair) => pair,
                 None => (default_key.ok_or_else(|| anyhow!("{part:?} has no key"))?, part),
             };
+            if pairs.len() == MOST {
+                bail!("more than {MOST} keys");
+            }
             if pairs.iter().any(|(k, _)| *k == key) {
                 bail!("duplicate key {key:?}");
             }

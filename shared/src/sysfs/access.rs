@@ -66,7 +66,7 @@ impl Access {
     }
 
     fn worker(&mut self) -> Result<&mut Worker> {
-        if self.worker.is_none() {
+        if self.worker.as_ref().is_none_or(Worker::is_dead) {
             let descriptors = self.locks.as_ref().map(Locks::descriptors).unwrap_or_default();
             let worker = Worker::start(&descriptors)?;
             if let Some(locks) = &mut self.locks {

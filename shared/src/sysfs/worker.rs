@@ -36,6 +36,8 @@ pub enum Answer {
     Failed(io::Error),
     /// No answer by the deadline. The worker stays behind, in the kernel.
     Stuck,
+    /// The worker died (out of memory, killed): whether the request was carried out is unknown.
+    Died,
 }
 
 /// A process that reads and writes attributes for us.
@@ -44,6 +46,7 @@ pub struct Worker {
     socket: UnixStream,
     pid: i32,
     stuck: bool,
+    dead: bool,
 }
 
 /// Larger than any request or answer: a page of an attribute, a path.
@@ -59,7 +62,9 @@ impl Worker {
         #[allow(unsafe_code)]
         let fork = unsafe { fork() }.context("cannot start the process that writes to sysfs")?;
         match fork {
-            ForkResult::Parent { child } => Ok(Self { socket: ours.into(), pid: child.as_raw(), stuck: false }),
+            ForkResult::Parent { child } => {
+                Ok(Self { socket: ours.into(), pid: child.as_raw(), stuck: false, dead: false })
+            }
             ForkResult::Child => {
                 let mut keep = locks.to_vec();
                 keep.push(theirs.as_raw_fd());
@@ -107,13 +112,26 @@ impl Worker {
                     errno => Answer::Failed(io::Error::from_raw_os_error(errno)),
                 }
             }
-            Ok(Some(_)) => Answer::Failed(io::Error::other("the process that writes to sysfs died")),
+            Ok(Some(_)) => self.died(),
             Ok(None) => {
                 self.stuck = true;
                 Answer::Stuck
             }
+            Err(e) if e.kind() == io::ErrorKind::BrokenPipe || e.kind() == io::ErrorKind::ConnectionReset => {
+                self.died()
+            }
             Err(e) => Answer::Failed(e),
         }
+    }
+
+    fn died(&mut self) -> Answer {
+        self.dead = true;
+        Answer::Died
+    }
+
+    /// Whether it died, so that another has to take its place.
+    pub fn is_dead(&self) -> bool {
+        self.dead
     }
 
     fn exchange(&mut self, request: &[u8], deadline: &Deadline, writes: bool) -> io::Result<Option<Vec<u8>>> {

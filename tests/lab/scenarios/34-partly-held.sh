@@ -7,7 +7,8 @@ put '' "$DEV/$GPU/driver_override"
 if put "$GPU" "$SYS/drivers/bochs-drm/bind"; then fail "the kernel gave away a function of a group in use"; fi
 snapshot_state
 expect_exit 1 gpu-bind status 01:00
-expect_text "$GPU.*(MIXED|UNBOUND)"
+expect_text "$GPU.*(MIXED|UNBOUND|WEDGED)"
+expect_no_text "$GPU.*(ATTACHED|DETACHED)"
 expect_exit_within 10 3 gpu-bind --timeout 5s attach 01:00
 expect_text "pid $pid"
 expect_unchanged

@@ -19,7 +19,7 @@ pub fn run(session: &Session, config: &VmConfig) -> Result<()> {
     let units: Vec<Unit> = of_vm(session, config.vmid)?.into_iter().filter(taken).collect();
     let deadline = Deadline::after(PATIENCE);
     loop {
-        let holders = vfio_holders(&session.host, &units);
+        let holders = vfio_holders(&session.host, &units).list;
         let open = |holder: &Option<passthrough::gpu::holders::Holder>| {
             holder.as_ref().is_some_and(|holder| holder.vmid == Some(config.vmid))
         };

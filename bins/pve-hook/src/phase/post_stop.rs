@@ -24,7 +24,6 @@ pub fn run(session: &Session, vmid: u32, config: Result<VmConfig>) -> Result<()>
         Ok(units) => units,
         Err(error) => {
             // What was taken is on record, whatever has become of the configuration.
-            session.log.warn(&format!("{error:#}"));
             result = Err(error);
             taken_for(session, vmid)
         }

@@ -3,10 +3,11 @@
 use crate::guard;
 use anyhow::{Context, Result};
 use passthrough::{
+    deadline::Deadline,
     fault::Fault,
     gpu::{
         attach::attach,
-        detach::{Consent, Outcome, detach},
+        detach::{Consent, Outcome, detach, may_detach},
         holders::vfio_holders,
         operation::{self, Operation},
         policy::being_started,
@@ -21,6 +22,9 @@ use passthrough::{
     usb,
 };
 use std::time::Duration;
+
+/// How long each unit may take to go back.
+const ROLLBACK: Duration = Duration::from_secs(10);
 
 /// Takes what the VM needs.
 pub fn run(session: &Session, config: &VmConfig) -> Result<()> {
@@ -90,7 +94,7 @@ fn free(session: &Session, vmid: u32, unit: &Unit, world: &LazyWorld, reserved: 
         let pid = vm.pid.unwrap_or_default();
         return busy(&format!("{gpu} is in use by {}, pid {pid}", vm.title()), vm.vmid);
     }
-    let holder = vfio_holders(&session.host, std::slice::from_ref(unit)).pop().flatten();
+    let holder = vfio_holders(&session.host, std::slice::from_ref(unit)).one()?;
     if let Some(holder) = holder.filter(|holder| holder.vmid != Some(vmid)) {
         let next = holder.vmid.map_or_else(|| format!("ps -fp {}", holder.pid), |vmid| format!("qm stop {vmid}"));
         return Fault::busy(format!("{gpu} is held by {}; nothing was changed", holder.title(world))).next(next).fail();
@@ -119,6 +123,9 @@ fn take(session: &Session, vmid: u32, units: Vec<Unit>, world: &LazyWorld) -> Re
     // The VM's configuration is the consent to take the console as well.
     let consent = Consent { openers: false, console: true };
     let mut taken = Vec::new();
+    for unit in units.iter().filter(|_| units.len() > 1) {
+        may_detach(&mut Operation::new(session, &mut access, unit.clone(), "pre-start"), &[], consent)?;
+    }
     for unit in units {
         let mut op = Operation::new(session, &mut access, unit.clone(), "pre-start");
         match detach(&mut op, Some(vmid), consent) {
@@ -137,6 +144,8 @@ fn give_back(session: &Session, access: &mut Access, units: Vec<Unit>, world: &L
     for unit in units.into_iter().rev() {
         let address = unit.address;
         let mut op = Operation::new(session, access, unit, "rollback");
+        // In time of its own: what was taken goes back also when the time for taking is over.
+        op.deadline = Deadline::after(ROLLBACK);
         if op.is_stuck() {
             session
                 .log
@@ -151,7 +160,7 @@ fn give_back(session: &Session, access: &mut Access, units: Vec<Unit>, world: &L
 pub fn undo(session: &Session, vmid: u32) {
     let taken = recorded(&session.host).into_iter().filter(|(_, record)| record.vmid == Some(vmid));
     let units: Vec<Unit> = taken.map(|(unit, _)| ours(session, unit.address).unwrap_or(unit)).collect();
-    match operation::lock(session, &units, &format!("rollback {vmid}")) {
+    match operation::lock_within(session, &units, &format!("rollback {vmid}"), &Deadline::after(ROLLBACK)) {
         Ok(mut access) => give_back(session, &mut access, units, &LazyWorld::new(&session.host)),
         Err(error) => session.log.warn(&format!("{error:#}; next: gpu-bind reconcile")),
     }
