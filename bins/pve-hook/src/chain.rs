@@ -1,15 +1,21 @@
 //! PVE allows one hookscript per VM; people's own run after ours, from hooks.d and hooks.d/VMID, sorted by name.
 
+mod survey;
+#[cfg(test)]
+mod tests;
+
+pub use survey::{Obstacle, obstacle};
+
 use crate::cli::Phase;
-use anyhow::Result;
+use anyhow::{Error, Result};
 use nix::{
     sys::signal::{Signal, killpg},
     unistd::Pid,
 };
-use passthrough::{deadline::Deadline, fault::Fault, host::names, session::Session};
+use passthrough::{deadline::Deadline, fault::Fault, session::Session};
 use std::{
-    fs,
-    os::unix::{fs::MetadataExt, process::CommandExt},
+    io,
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     thread,
@@ -18,47 +24,48 @@ use std::{
 
 /// How long one of them may take unless config.toml says otherwise.
 const PATIENCE: Duration = Duration::from_secs(300);
+/// How long one that was killed may take to be gone: in an uninterruptible sleep it is not until that ends.
+const MERCY: Duration = Duration::from_millis(500);
 
-/// Runs them all; the first failure is the result, and in pre-start it ends the run.
+/// Runs them all. In pre-start the first failure ends the run; PVE would do nothing about the others either.
 pub fn run(session: &Session, vmid: u32, phase: Phase) -> Result<()> {
-    let mut result = Ok(());
-    for script in scripts(session, vmid) {
+    for script in scripts(session, vmid, phase)? {
         if session.dry_run {
             session.would(&format!("run {} {vmid} {}", session.host.shown(&script), phase.name()));
             continue;
         }
-        let outcome = one(session, &script, vmid, phase);
-        if let Err(error) = &outcome {
+        if let Err(error) = one(session, &script, vmid, phase) {
             if phase == Phase::PreStart {
-                return outcome;
+                return Err(error);
             }
-            session.log.warn(&format!("{error:#}"));
+            session.log.warn(&told(&error));
         }
-        // Only a failing pre-start counts; PVE would do nothing about the others either.
-        result = result.and(if phase == Phase::PreStart { outcome } else { Ok(()) });
     }
-    result
+    Ok(())
 }
 
-fn scripts(session: &Session, vmid: u32) -> Vec<PathBuf> {
-    let dir = session.host.hooks_d();
-    let own = dir.join(vmid.to_string());
-    let files = [dir, own].into_iter().flat_map(|dir| names(&dir).into_iter().map(move |name| dir.join(name)));
-    files.filter(|file| may_run(session, file)).collect()
+/// An error as a warning tells it: with the next thing to type.
+pub fn told(error: &Error) -> String {
+    match Fault::of(error).and_then(|fault| fault.next.as_ref()) {
+        Some(next) => format!("{error:#}; next: {next}"),
+        None => format!("{error:#}"),
+    }
 }
 
-/// An executable file that nobody but root can change: it is about to run as root.
-fn may_run(session: &Session, file: &Path) -> bool {
-    let hidden = file.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-    let Ok(meta) = fs::metadata(file) else { return false };
-    if hidden || !meta.is_file() || meta.mode() & 0o111 == 0 {
-        return false;
+/// What is to be run. Before a start, what cannot be run although it is meant to be keeps the VM from starting.
+fn scripts(session: &Session, vmid: u32, phase: Phase) -> Result<Vec<PathBuf>> {
+    let found = survey::survey(&session.host, vmid);
+    found.details.iter().for_each(|text| session.log.detail(text));
+    found.warnings.iter().for_each(|text| session.log.warn(text));
+    let mut broken = found.broken.into_iter().map(Error::from);
+    if phase == Phase::PreStart
+        && let Some(first) = broken.next()
+    {
+        broken.for_each(|error| session.log.warn(&told(&error)));
+        return Err(first);
     }
-    let safe = !session.host.is_live() || (meta.uid() == 0 && meta.mode() & 0o022 == 0);
-    if !safe {
-        session.log.warn(&format!("{} is not run: not only root can change it", file.display()));
-    }
-    safe
+    broken.for_each(|error| session.log.warn(&told(&error)));
+    Ok(found.scripts)
 }
 
 fn one(session: &Session, script: &Path, vmid: u32, phase: Phase) -> Result<()> {
@@ -66,14 +73,19 @@ fn one(session: &Session, script: &Path, vmid: u32, phase: Phase) -> Result<()> 
     session.log.detail(&format!("running {} {vmid} {}", script.display(), phase.name()));
     let child =
         Command::new(script).args([&vmid.to_string(), phase.name()]).stdin(Stdio::null()).process_group(0).spawn();
-    let status = child.and_then(|child| wait(child, &Deadline::after(patience)));
+    let end = child.and_then(|mut child| wait(&mut child, &Deadline::after(patience)));
     let shown = session.host.shown(script);
-    match status {
-        Ok(Some(status)) if status.success() => Ok(()),
-        Ok(Some(status)) => Fault::problem(format!("{shown} {vmid} {}: {status}", phase.name())).fail(),
-        Ok(None) => {
-            let limit = humantime_of(patience);
-            Fault::problem(format!("{shown} {vmid} {}: no end within {limit}, killed", phase.name())).fail()
+    let call = format!("{shown} {vmid} {}", phase.name());
+    let limit = in_words(patience);
+    match end {
+        Ok(End::Itself(status)) if status.success() => Ok(()),
+        Ok(End::Itself(status)) => Fault::problem(format!("{call}: {status}")).fail(),
+        Ok(End::Killed) => Fault::problem(format!("{call}: no end within {limit}, killed"))
+            .next("chain_timeout under [hook] in /etc/pve-hooks/config.toml, if it may take longer")
+            .fail(),
+        Ok(End::LeftBehind(pid)) => {
+            let what = format!("{call}: no end within {limit}; killed, but process {pid} does not end: left behind");
+            Fault::problem(what).next(format!("cat /proc/{pid}/stack   (what it waits for in the kernel)")).fail()
         }
         Err(error) => Fault::problem(format!("{shown}: {error}"))
             .next(format!("check its first line and: chmod +x {shown}"))
@@ -81,23 +93,42 @@ fn one(session: &Session, script: &Path, vmid: u32, phase: Phase) -> Result<()> 
     }
 }
 
-fn wait(mut child: Child, deadline: &Deadline) -> std::io::Result<Option<ExitStatus>> {
+/// How a script ended.
+#[derive(Debug, PartialEq, Eq)]
+enum End {
+    Itself(ExitStatus),
+    Killed,
+    /// Not even when it was killed.
+    LeftBehind(u32),
+}
+
+fn wait(child: &mut Child, deadline: &Deadline) -> io::Result<End> {
+    if let Some(status) = until(child, deadline)? {
+        return Ok(End::Itself(status));
+    }
+    if let Ok(group) = i32::try_from(child.id()) {
+        let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
+    }
+    let gone = until(child, &Deadline::after(MERCY))?.is_some();
+    Ok(if gone { End::Killed } else { End::LeftBehind(child.id()) })
+}
+
+/// How it ended, if it did by the deadline.
+fn until(child: &mut Child, deadline: &Deadline) -> io::Result<Option<ExitStatus>> {
     let mut pause = Duration::from_millis(1);
     loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
+        let expired = deadline.expired();
+        let status = child.try_wait()?;
+        if status.is_some() || expired {
+            return Ok(status);
         }
-        if deadline.expired() {
-            let group = Pid::from_raw(i32::try_from(child.id()).unwrap_or_default());
-            let _ = killpg(group, Signal::SIGKILL);
-            child.wait()?;
-            return Ok(None);
-        }
-        thread::sleep(pause);
+        thread::sleep(pause.min(deadline.remaining()));
         pause = (pause * 2).min(Duration::from_millis(50));
     }
 }
 
-fn humantime_of(time: Duration) -> String {
-    format!("{} s", time.as_secs())
+/// To the millisecond; what is shorter is not nothing.
+fn in_words(time: Duration) -> String {
+    let millis = u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
+    humantime::format_duration(Duration::from_millis(millis)).to_string()
 }

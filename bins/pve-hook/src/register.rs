@@ -1,18 +1,22 @@
 //! Making this the hookscript of VMs, without losing the one that is there.
 
-use crate::cli::{Register, Which};
-use anyhow::{Context, Result};
+mod chained;
+#[cfg(test)]
+mod tests;
+
+use crate::{
+    chain::told,
+    cli::{Register, Which},
+};
+use anyhow::{Error, Result};
 use passthrough::{
-    fault::Fault,
+    fault::{Code, Fault},
     pve::{self, VmConfig, qm},
     session::Session,
-    state,
 };
-use std::{
-    fs::{self, DirBuilder},
-    os::unix::fs::{DirBuilderExt, PermissionsExt, symlink},
-    path::PathBuf,
-};
+use serde::Serialize;
+use serde_json::json;
+use std::{fs, os::unix::fs::PermissionsExt};
 
 /// How PVE calls our snippet.
 pub const VOLUME: &str = "local:snippets/pve-hook";
@@ -44,75 +48,163 @@ pub fn script_is_there(session: &Session) -> Result<()> {
     }
 }
 
-fn each(session: &Session, which: &Which, act: impl Fn(&VmConfig) -> Result<()>) -> Result<u8> {
+/// What became of one VM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Outcome {
+    Registered,
+    Unregistered,
+    Unchanged,
+    Refused,
+    Failed,
+}
+
+#[derive(Serialize)]
+struct Vm {
+    vmid: u32,
+    result: Outcome,
+    error: Option<String>,
+    next: Option<String>,
+}
+
+impl Vm {
+    fn of(vmid: u32, result: &Result<Outcome>) -> Self {
+        let outcome = match result {
+            Ok(outcome) => *outcome,
+            Err(error) if Fault::code_of(error) == Code::Refused => Outcome::Refused,
+            Err(_) => Outcome::Failed,
+        };
+        let error = result.as_ref().err();
+        let next = error.and_then(|error| Fault::of(error)?.next.clone());
+        Self { vmid, result: outcome, error: error.map(|error| format!("{error:#}")), next }
+    }
+}
+
+fn each(session: &Session, which: &Which, act: impl Fn(&VmConfig) -> Result<Outcome>) -> Result<u8> {
+    let mut vms = Vec::new();
+    let result = act_on_each(session, which, act, &mut vms);
+    if !session.output.is_json() {
+        return result.map(|()| 0);
+    }
+    session.output.json(&json!({ "dry_run": session.dry_run, "would": session.planned(), "vms": vms }))?;
+    // An error that is returned would become a second document.
+    Ok(result.map_or_else(
+        |error| {
+            session.log.warn(&told(&error));
+            Fault::code_of(&error).number()
+        },
+        |()| 0,
+    ))
+}
+
+fn act_on_each(
+    session: &Session,
+    which: &Which,
+    act: impl Fn(&VmConfig) -> Result<Outcome>,
+    vms: &mut Vec<Vm>,
+) -> Result<()> {
     let configs = if which.all {
         let (configs, errors) = pve::load_all(&session.host);
-        for (_, error) in &errors {
+        for (vmid, error) in errors {
             session.log.warn(&format!("{error:#}"));
+            vms.push(Vm::of(vmid, &Err(error)));
         }
         configs.into_iter().filter(|c| c.has_passthrough() && !c.template).collect()
     } else {
-        which.vmids.iter().map(|vmid| pve::load(&session.host, *vmid)).collect::<Result<Vec<_>>>()?
+        all_or_none(session, &which.vmids, vms)?
     };
     if configs.is_empty() {
         session.log.info("nothing to do: no VM passes devices through");
     }
-    let mut result = Ok(());
+    let mut first = Ok(());
     for config in configs {
-        if let Err(error) = act(&config) {
-            if result.is_err() {
-                session.log.warn(&format!("{error:#}"));
-            }
-            result = result.and(Err(error));
+        let outcome = act(&config);
+        vms.push(Vm::of(config.vmid, &outcome));
+        if let Err(error) = outcome {
+            keep_first(session, &mut first, error);
         }
     }
-    result.map(|()| 0)
+    first
 }
 
-fn register_one(session: &Session, config: &VmConfig, what: &Register) -> Result<()> {
+/// The configurations of VMs that were named: a typing error in one number changes none.
+fn all_or_none(session: &Session, vmids: &[u32], vms: &mut Vec<Vm>) -> Result<Vec<VmConfig>> {
+    let mut configs = Vec::new();
+    let mut first = Ok(());
+    for vmid in vmids {
+        match pve::load(&session.host, *vmid) {
+            Ok(config) => configs.push(config),
+            Err(error) => {
+                let failed = Err(error);
+                vms.push(Vm::of(*vmid, &failed));
+                let _ = failed.map_err(|error| keep_first(session, &mut first, error));
+            }
+        }
+    }
+    first.map(|()| configs)
+}
+
+/// The first error ends the run, and is told then; later ones are told now.
+fn keep_first(session: &Session, first: &mut Result<()>, error: Error) {
+    if first.is_err() {
+        session.log.warn(&told(&error));
+    } else {
+        *first = Err(error);
+    }
+}
+
+fn register_one(session: &Session, config: &VmConfig, what: &Register) -> Result<Outcome> {
     let vmid = config.vmid;
     match config.hookscript.as_deref() {
         Some(VOLUME) => {
             session.log.info(&format!("VM {vmid} has it already"));
-            return Ok(());
+            return Ok(Outcome::Unchanged);
         }
-        Some(other) if what.chain => chain(session, vmid, other)?,
-        Some(_) if what.replace => {}
-        Some(other) => {
+        Some(other) if what.chain => {
+            let link = chained::put(session, vmid, other)?;
+            if let Err(error) = set(session, vmid, Some(VOLUME)) {
+                link.undo_unless_registered(session);
+                return Err(error);
+            }
+            link.tell(session);
+            return Ok(Outcome::Registered);
+        }
+        Some(other) if !what.replace => {
             return Fault::refused(format!("VM {vmid} has another hookscript: {other}"))
                 .next(format!("pve-hook register {vmid} --chain   (keeps it, in hooks.d/{vmid}) or --replace"))
                 .fail();
         }
-        None => {}
+        _ => {}
     }
-    set(session, vmid, Some(VOLUME))
+    set(session, vmid, Some(VOLUME)).map(|()| Outcome::Registered)
 }
 
-fn unregister_one(session: &Session, config: &VmConfig) -> Result<()> {
+fn unregister_one(session: &Session, config: &VmConfig) -> Result<Outcome> {
     let vmid = config.vmid;
     match config.hookscript.as_deref() {
         Some(VOLUME) => {}
         other => {
             let has = other.map_or_else(|| "no hookscript".into(), |other| format!("another hookscript: {other}"));
             session.log.info(&format!("VM {vmid} has {has}; left alone"));
-            return Ok(());
+            return Ok(Outcome::Unchanged);
         }
     }
-    let before: Option<String> = state::load(&chained(session, vmid));
+    let before = chained::before(session, vmid)?;
     set(session, vmid, before.as_deref())?;
-    if let Some(volume) = before.filter(|_| !session.dry_run) {
-        let _ = fs::remove_file(link(session, vmid, &volume));
-        state::remove(&chained(session, vmid))?;
+    if !session.dry_run {
+        chained::forget(session, vmid, before.as_deref())?;
     }
-    Ok(())
+    Ok(Outcome::Unregistered)
 }
 
 fn set(session: &Session, vmid: u32, volume: Option<&str>) -> Result<()> {
+    let command = qm::set_hookscript_command(vmid, volume).join(" ");
     if session.dry_run {
-        session.would(&format!("run {}", qm::set_hookscript_command(vmid, volume).join(" ")));
+        session.would(&format!("run {command}"));
         return Ok(());
     }
     qm::set_hookscript(&session.host, vmid, volume, session.deadline.remaining(), false)?;
+    is_set(session, vmid, volume, &command)?;
     match volume {
         Some(volume) => session.log.change(&format!("VM {vmid}: hookscript is {volume}")),
         None => session.log.change(&format!("VM {vmid}: no hookscript any more")),
@@ -120,41 +212,15 @@ fn set(session: &Session, vmid: u32, volume: Option<&str>) -> Result<()> {
     Ok(())
 }
 
-/// Where it is remembered which hookscript was chained.
-fn chained(session: &Session, vmid: u32) -> PathBuf {
-    session.host.lib_dir().join("chained").join(vmid.to_string())
-}
-
-fn link(session: &Session, vmid: u32, volume: &str) -> PathBuf {
-    let name = volume.rsplit('/').next().unwrap_or(volume);
-    session.host.hooks_d().join(vmid.to_string()).join(name)
-}
-
-/// A link rather than a move: other VMs may use the same snippet.
-fn chain(session: &Session, vmid: u32, volume: &str) -> Result<()> {
-    let target = qm::snippet_path(&session.host, volume).filter(|path| path.is_file());
-    let Some(target) = target else {
-        return Fault::problem(format!("VM {vmid}: cannot find the file behind {volume}"))
-            .next(format!("pvesm path {volume}   (--replace drops it)"))
-            .fail();
+/// Whether a command that says it succeeded did: the VM's configuration has the last word.
+fn is_set(session: &Session, vmid: u32, volume: Option<&str>, command: &str) -> Result<()> {
+    let why = match pve::load(&session.host, vmid) {
+        Ok(config) if config.hookscript.as_deref() == volume => return Ok(()),
+        Ok(config) => match config.hookscript {
+            Some(other) => format!("{} has the hookscript {other}", config.file.display()),
+            None => format!("{} has no hookscript", config.file.display()),
+        },
+        Err(error) => format!("{error:#}"),
     };
-    let link = link(session, vmid, volume);
-    if session.dry_run {
-        session.would(&format!("link {} to {}", session.host.shown(&link), target.display()));
-        return Ok(());
-    }
-    let dir = link.parent().unwrap_or(&link);
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o755)
-        .create(dir)
-        .with_context(|| format!("cannot create {}", dir.display()))?;
-    state::save(&chained(session, vmid), &volume)?;
-    match symlink(&target, &link) {
-        Err(error)
-            if error.kind() == std::io::ErrorKind::AlreadyExists && fs::read_link(&link).ok() == Some(target) => {}
-        other => other.with_context(|| format!("cannot create {}", link.display()))?,
-    }
-    session.log.change(&format!("VM {vmid}: {volume} runs from {} now", session.host.shown(&link)));
-    Ok(())
+    Fault::problem(format!("VM {vmid}: {command} reported success, but {why}")).next(format!("qm config {vmid}")).fail()
 }

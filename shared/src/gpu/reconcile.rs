@@ -85,7 +85,9 @@ fn try_heal(session: &Session, unit: &Unit, world: &LazyWorld, record: &Record, 
     let goal = belongs(session, unit, &record, world, state);
     healed.belongs = goal.side;
     healed.why.clone_from(&goal.why);
-    let deliberate = world.naming(unit).next().is_none() && record.done && record.to == Some(Side::Vfio);
+    // Put there by a person; what a hook took for a VM that is gone goes home.
+    let by_hand = record.done && record.to == Some(Side::Vfio) && record.vmid.is_none();
+    let deliberate = by_hand && world.naming(unit).next().is_none();
     if deliberate && world.user(unit).is_none() && state == State::Vfio {
         healed.belongs = Side::Vfio;
         healed.why = format!("no VM passes it through, and {} put it there", record.by);
