@@ -4,16 +4,15 @@ snapshot_state
 expect_exit 5 gpu-bind detach 01:00
 expect_text "--allow-console"
 expect_unchanged
+consoles() { for f in /sys/class/vtconsole/*; do printf '%s (%s) bind=%s\n' "${f##*/}" "$(attr "$f/name")" "$(attr "$f/bind")"; done; }
+before=$(consoles)
 expect_exit 0 gpu-bind detach --allow-console 01:00
 expect_vfio
 expect_exit 0 gpu-bind attach 01:00
 expect_host
 # Debian's kernel lets the framebuffer console take over with the first text that is written to it.
 echo >/dev/tty0
-for f in /sys/class/vtconsole/*; do
-    grep -qx "${f##*/} bind=$(attr "$f/bind")" /run/lab/ground ||
-        fail "the console did not come back: ${f##*/} ($(attr "$f/name")) bind=$(attr "$f/bind")"
-done
+[[ $(consoles) == "$before" ]] || fail "the console did not come back: $before -> $(consoles)"
 
 # The VM's configuration is consent, and the hook says so.
 gpu_vm 111
