@@ -1,4 +1,4 @@
-# The last GPU that a host driver has: refused without --allow-console.
+# The last GPU that a host driver has: refused without --allow-console. First of all, while the console is as at boot.
 raw_detach "$SND2" "$GPU2"
 snapshot_state
 expect_exit 5 gpu-bind detach 01:00
