@@ -105,6 +105,23 @@ reset_hardware() {
     for a in "$SND" "$SND2"; do wait_for 10 has_sound "$a" || { echo "$a has no sound card" && return 1; }; done
 }
 
+# Debian's kernel lets the framebuffer console take over with the first text that is written to it,
+# a little later. Until then, whether it is bound depends on what happened to write there.
+wake_console() {
+    echo >/dev/tty0
+    wait_for 3 console_on_framebuffer || true
+}
+console_on_framebuffer() {
+    local c
+    for c in /sys/class/vtconsole/*; do
+        read_attr "$c/name"
+        [[ $REPLY != *"frame buffer"* ]] && continue
+        read_attr "$c/bind"
+        [[ $REPLY == 1 ]] && return 0
+    done
+    return 1
+}
+
 reset_attributes() {
     local a rest driver control d3cold
     while read -r a driver control d3cold rest; do
@@ -142,6 +159,7 @@ link_snippets() {
 reset_ground() {
     stop_all || { echo "a process does not end: $REPLY" && return 1; }
     reset_hardware || return 1
+    wake_console
     reset_attributes
     reset_files
     read_ground
