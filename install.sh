@@ -71,8 +71,11 @@ compiler() {
 
 build() {
     compiler
-    [ -z "$dry" ] || { say "would run: cargo build --release --locked" && return; }
-    (cd "$here" && cargo build --release --locked --quiet --target-dir "$here/target")
+    # Static and at a fixed address: a start without dynamic linking and relocations costs a fifth.
+    for program in $programs; do
+        (act cd "$here" && act cargo rustc --release --locked --quiet --target-dir "$here/target" --bin "$program" -p "$program" -- \
+            -C target-feature=+crt-static -C relocation-model=static)
+    done
 }
 
 # Only a link of ours is touched; a person's own file stays.

@@ -3,7 +3,7 @@
 use super::{observe::Observation, operation::Operation, plan::VFIO};
 use crate::{
     host::{Host, names},
-    pci::{Address, Device, reserved},
+    pci::{Address, Device, Reservations},
     pve::{self, config_lock},
 };
 
@@ -15,10 +15,11 @@ pub fn forgettable(op: &Operation, seen: &Observation) -> Vec<(u16, u16)> {
     let bound = names(&host.pci_driver(VFIO)).into_iter().filter_map(|name| name.parse::<Address>().ok());
     let others: Vec<_> =
         bound.chain(being_bound(host)).filter(|address| !op.unit.functions.contains(address)).collect();
+    let reservations = Reservations::read(host);
     let mut ids: Vec<_> = Vec::new();
     for f in seen.functions.iter().filter(|f| f.present && f.id.0 != 0) {
         let shared = others.iter().map(|other| Device::new(host, *other)).any(|o| (o.vendor(), o.device_id()) == f.id);
-        if !shared && !ids.contains(&f.id) && reserved(host, &Device::new(host, f.address)).is_none() {
+        if !shared && !ids.contains(&f.id) && reservations.of(&Device::new(host, f.address)).is_none() {
             ids.push(f.id);
         }
     }

@@ -13,4 +13,4 @@ pub use device::Device;
 pub use in_use::in_use;
 pub use listing::{devices, group_members, slot_functions};
 pub use nodes::Made;
-pub use reserved::reserved;
+pub use reserved::{Reservations, reserved};

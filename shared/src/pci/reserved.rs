@@ -3,33 +3,51 @@
 use super::Device;
 use crate::{
     host::Host,
-    modprobe_d::{kernel_parameters, plain, sentences},
+    modprobe_d::{Sentence, kernel_parameters, plain, sentences},
     modules::is_vfio,
 };
 use std::fs;
 
+/// What the host's configuration says of vfio-pci and pci-stub; read once for as many devices as there are.
+pub struct Reservations<'h> {
+    host: &'h Host,
+    /// Where a list of ids stands, and the list.
+    lists: Vec<(String, String)>,
+}
+
 /// Where it says that a device is reserved: `/etc/modprobe.d/vfio.conf:3` or `kernel command line`.
 pub fn reserved(host: &Host, device: &Device<'_>) -> Option<String> {
-    let this = Identity::of(device);
-    by_kernel_parameter(host, &this).or_else(|| by_modprobe(host, &this)).or_else(|| by_driverctl(host, device))
+    Reservations::read(host).of(device)
 }
 
-fn by_kernel_parameter(host: &Host, this: &Identity) -> Option<String> {
-    let parameters = kernel_parameters(host);
-    let reserves =
-        |(name, value): &(String, String)| name.strip_suffix(".ids").is_some_and(takes_ids) && list_covers(value, this);
-    parameters.iter().any(reserves).then(|| "kernel command line".to_owned())
-}
-
-fn by_modprobe(host: &Host, this: &Identity) -> Option<String> {
-    let reserves = |words: &[String]| match words {
-        [command, module, options @ ..] if command == "options" && takes_ids(module) => {
-            let lists = options.iter().filter_map(|o| o.strip_prefix("ids="));
-            lists.into_iter().any(|list| list_covers(list.trim_matches('"'), this))
+impl<'h> Reservations<'h> {
+    /// Reads the kernel command line and modprobe.d.
+    pub fn read(host: &'h Host) -> Self {
+        let takes = |name: &str| name.strip_suffix(".ids").is_some_and(takes_ids);
+        let parameters = kernel_parameters(host).into_iter().filter(|(name, _)| takes(name));
+        let mut lists: Vec<_> = parameters.map(|(_, list)| ("kernel command line".to_owned(), list)).collect();
+        for Sentence { place, words } in sentences(host) {
+            let [command, module, options @ ..] = words.as_slice() else { continue };
+            if command == "options" && takes_ids(module) {
+                let ids = options.iter().filter_map(|option| option.strip_prefix("ids="));
+                lists.extend(ids.map(|list| (place.clone(), list.trim_matches('"').to_owned())));
+            }
         }
-        _ => false,
-    };
-    sentences(host).into_iter().find(|s| reserves(&s.words)).map(|s| s.place)
+        Self { host, lists }
+    }
+
+    /// Where it says that this device is reserved.
+    pub fn of(&self, device: &Device<'_>) -> Option<String> {
+        self.by_list(device).or_else(|| by_driverctl(self.host, device))
+    }
+
+    fn by_list(&self, device: &Device<'_>) -> Option<String> {
+        if self.lists.is_empty() {
+            return None;
+        }
+        let this = Identity::of(device);
+        self.lists.iter().find(|(_, list)| list_covers(list, &this)).map(|(place, _)| place.clone())
+    }
 }
 
 /// driverctl keeps one file per device, whose name newer versions begin with the bus.
