@@ -4,6 +4,9 @@ use std::{
     fs::{self, File},
     io::{self, Read},
     path::Path,
+    sync::mpsc,
+    thread,
+    time::Duration,
 };
 
 /// An attribute's text without the end of its line. An attribute is a page at most, and the kernel hands it out in one read.
@@ -11,6 +14,15 @@ pub fn read(path: &Path) -> io::Result<String> {
     let mut page = [0; 4096];
     let length = File::open(path)?.read(&mut page)?;
     Ok(String::from_utf8_lossy(&page[..length]).trim_end().to_owned())
+}
+
+/// The same for one that is read under a lock which a hung operation may hold for ever: the wait is interruptible, so a
+/// thread that is left behind in it ends with the process. `TimedOut` when it takes longer than `patience`.
+pub fn read_within(path: &Path, patience: Duration) -> io::Result<String> {
+    let (sender, receiver) = mpsc::channel();
+    let path = path.to_owned();
+    thread::Builder::new().spawn(move || sender.send(read(&path)))?;
+    receiver.recv_timeout(patience).unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
 /// An attribute that holds a number, decimal or `0x…`.

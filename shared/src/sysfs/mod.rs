@@ -5,5 +5,5 @@ mod attribute;
 mod worker;
 
 pub use access::Access;
-pub use attribute::{link_name, read, read_number};
+pub use attribute::{link_name, read, read_number, read_within};
 pub use worker::{Answer, Worker};

@@ -1,7 +1,17 @@
-//! USB devices, as far as a VM start needs them.
+//! USB devices, their ports and controllers, and which VM is given which.
 
+mod controller;
 mod device;
+pub mod events;
+pub mod handle;
+mod passed;
+mod port;
 mod prepare;
+pub mod replug;
+pub mod reset;
 
-pub use device::{UsbDevice, devices};
+pub use controller::{Controller, XHCI};
+pub use device::{Interface, UsbDevice, UsbId, devices, root_hubs};
+pub use passed::Passed;
+pub use port::Port;
 pub use prepare::prepare;

@@ -1,11 +1,7 @@
 //! Before a VM starts: its USB devices stay awake.
 
-use super::devices;
-use crate::{
-    pve::{UsbSource, VmConfig, mapping},
-    session::Session,
-    sysfs,
-};
+use super::{Passed, devices};
+use crate::{pve::VmConfig, session::Session, sysfs};
 use anyhow::Result;
 use std::{fs::OpenOptions, io::Write, path::Path};
 
@@ -17,25 +13,22 @@ pub fn prepare(session: &Session, config: &VmConfig) -> Result<Vec<String>> {
         return Ok(told);
     }
     let present = devices(&session.host);
-    for usb in &config.usb {
-        let source = match &usb.source {
-            UsbSource::Spice => continue,
-            UsbSource::Mapping(name) => match mapping::usb_mapping(&session.host, name) {
-                Ok(source) => source,
-                Err(error) => {
-                    told.push(format!("{}: {error:#}", usb.key));
-                    continue;
-                }
-            },
-            source => source.clone(),
+    for passed in Passed::of(&session.host, config) {
+        let key = &passed.usb.key;
+        let source = match &passed.source {
+            Ok(source) => source,
+            Err(error) => {
+                told.push(format!("{key}: {error}"));
+                continue;
+            }
         };
-        let mut found = present.iter().filter(|device| device.is(&source)).peekable();
+        let mut found = present.iter().filter(|device| device.is(source)).peekable();
         if found.peek().is_none() {
-            told.push(format!("{}: {source} is not plugged in", usb.key));
+            told.push(format!("{key}: {source} is not plugged in"));
         }
         for device in found {
-            if let Err(error) = keep_awake(session, &device.dir.join("power/control")) {
-                told.push(format!("{}: {} may fall asleep: {error}", usb.key, device.port));
+            if let Err(error) = keep_awake(session, &device.dir().join("power/control")) {
+                told.push(format!("{key}: {} may fall asleep: {error}", device.port));
             }
         }
     }
