@@ -1,5 +1,6 @@
 //! USB devices, their ports and controllers, and which VM is given which.
 
+mod confirm;
 mod controller;
 mod device;
 pub mod events;
@@ -10,6 +11,7 @@ mod prepare;
 pub mod replug;
 pub mod reset;
 
+pub use confirm::confirm;
 pub use controller::{Controller, XHCI};
 pub use device::{Interface, UsbDevice, UsbId, devices, root_hubs};
 pub use passed::Passed;

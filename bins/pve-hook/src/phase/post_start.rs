@@ -7,17 +7,28 @@ use passthrough::{
     gpu::{holders::vfio_holders, record::Record, target::of_vm, unit::Unit},
     pve::{self, VmConfig},
     session::Session,
+    usb,
 };
 use std::{thread, time::Duration};
 
 /// Opening a group takes QEMU a moment after PVE considers it started.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Confirms that the VM's QEMU has every unit open.
+/// Confirms that the VM's QEMU has every unit open, and every USB device that is plugged in.
 pub fn run(session: &Session, config: &VmConfig) -> Result<()> {
+    let deadline = Deadline::after(PATIENCE);
+    let units = units(session, config, &deadline);
+    let lost = usb::confirm(session, config, &deadline);
+    units?;
+    if lost.is_empty() {
+        return Ok(());
+    }
+    Fault::problem(format!("VM {}: {}", config.vmid, lost.join("; "))).next("usb-reset list").fail()
+}
+
+fn units(session: &Session, config: &VmConfig, deadline: &Deadline) -> Result<()> {
     let taken = |unit: &Unit| Record::load(&session.host, unit).vmid == Some(config.vmid);
     let units: Vec<Unit> = of_vm(session, config.vmid)?.into_iter().filter(taken).collect();
-    let deadline = Deadline::after(PATIENCE);
     loop {
         let holders = vfio_holders(&session.host, &units).list;
         let open = |holder: &Option<passthrough::gpu::holders::Holder>| {
