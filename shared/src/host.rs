@@ -90,6 +90,10 @@ places! {
     driverctl_d = "etc/driverctl.d";
     /// Network interfaces.
     net_class = "sys/class/net";
+    /// Ceph's OSDs, with links to their disks.
+    ceph_osds = "var/lib/ceph/osd";
+    /// Mounted btrfs file systems, by UUID.
+    btrfs = "sys/fs/btrfs";
     /// What udev found out about devices.
     udev_data = "run/udev/data";
 }
