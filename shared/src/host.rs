@@ -94,6 +94,8 @@ places! {
     ceph_osds = "var/lib/ceph/osd";
     /// Mounted btrfs file systems, by UUID.
     btrfs = "sys/fs/btrfs";
+    /// Keyboards, mice and their like, with what the kernel does with each.
+    input_devices = "proc/bus/input/devices";
     /// What udev found out about devices.
     udev_data = "run/udev/data";
 }

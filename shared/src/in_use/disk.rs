@@ -66,7 +66,9 @@ impl Facts {
 fn loops(host: &Host) -> Vec<(String, String)> {
     let class = host.block_class();
     let loops = names(&class).into_iter().filter(|name| name.starts_with("loop"));
-    loops.filter_map(|name| Some((name.clone(), sysfs::read(&class.join(&name).join("loop/backing_file")).ok()?))).collect()
+    loops
+        .filter_map(|name| Some((name.clone(), sysfs::read(&class.join(&name).join("loop/backing_file")).ok()?)))
+        .collect()
 }
 
 /// An OSD has links to its disks, whether those are LVM volumes (which show as holders) or partitions (which do not).

@@ -30,11 +30,8 @@ fn a_disk_that_is_no_file_system_may_be_an_osd_or_behind_a_loop_device() {
     put(host.btrfs().join("0123/devices/sda3/size"), "");
     put(host.btrfs().join("0123/label"), "pool\n");
     let users = Users::look(&host);
-    let expected = [
-        "sda1 is the OSD ceph-0 of Ceph",
-        "sda2 is part of loop0",
-        "sda3 belongs to the btrfs file system pool",
-    ];
+    let expected =
+        ["sda1 is the OSD ceph-0 of Ceph", "sda2 is part of loop0", "sda3 belongs to the btrfs file system pool"];
     assert_eq!(users.of("/3-1/3-1:"), expected);
     assert_eq!(users.of("/0000:03:00.0/"), expected);
     assert!(users.of("/3-2/").is_empty());

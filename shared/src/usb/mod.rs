@@ -4,6 +4,8 @@ mod controller;
 mod device;
 pub mod events;
 pub mod handle;
+pub mod in_use;
+mod keyboards;
 mod passed;
 mod port;
 mod prepare;
