@@ -70,15 +70,12 @@ impl<'a> Wanted<'a> {
     /// the device by another path, are seen; the link's text does where there is no device to ask.
     pub(super) fn find(&self, dir: impl AsFd + Copy, link: &CStr, live: bool) -> Result<Option<usize>, Errno> {
         if live {
-            match fstatat(dir, link, CACHED) {
-                Ok(stat) => {
-                    let position = |(first, numbers): (usize, &[libc::dev_t])| {
-                        Some(first + numbers.iter().position(|n| *n == stat.st_rdev)?)
-                    };
-                    return Ok(self.of_type(stat.st_mode).and_then(position));
-                }
-                // FUSE refuses this to root for another user's files (fuse_getattr in fs/fuse/dir.c); their text is free.
-                Err(_) => {}
+            // FUSE refuses this to root for another user's files (fuse_getattr in fs/fuse/dir.c); their text is free.
+            if let Ok(stat) = fstatat(dir, link, CACHED) {
+                let position = |(first, numbers): (usize, &[libc::dev_t])| {
+                    Some(first + numbers.iter().position(|n| *n == stat.st_rdev)?)
+                };
+                return Ok(self.of_type(stat.st_mode).and_then(position));
             }
         }
         match readlinkat(dir, link) {

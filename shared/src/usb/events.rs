@@ -114,7 +114,10 @@ fn of_controller(message: &str) -> Option<What> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        What::{ConfigRefused, Connect, ControllerDied, Disconnect, LinkError, OverCurrent, Reset},
+        *,
+    };
     use proptest::prelude::*;
 
     const LOG: &str = "\
@@ -141,7 +144,6 @@ mod tests {
             let found = find(LOG, port, Some("0000:03:00.0"));
             found.iter().map(|event| (event.what, event.at)).collect::<Vec<_>>()
         };
-        use What::{ConfigRefused, Connect, ControllerDied, Disconnect, LinkError, OverCurrent, Reset};
         let all = [
             (Connect, 1),
             (Reset, 3),

@@ -190,7 +190,7 @@ mod tests {
     fn each_device_has_its_own_users_and_a_hub_has_not_those_below_it() {
         let (_dir, host) = tree();
         opens(&host, 10, "zigbee2mqtt\0", "/dev/ttyUSB0");
-        opens(&host, 11, "/usr/bin/kvm\0-id\0111\0", "/dev/bus/usb/003/004");
+        opens(&host, 11, "/usr/bin/kvm\x00-id\x00111\x00", "/dev/bus/usb/003/004");
         opens(&host, 12, "dd\0", "/dev/sda");
         put(&host, "proc/1/mountinfo", "36 35 8:0 / /srv rw - ext4 /dev/sda rw\n");
         let all: Vec<_> = ["3-1", "3-1.1", "3-1.2"].map(|port| UsbDevice::new(&host, port)).into();

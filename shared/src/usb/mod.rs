@@ -11,6 +11,7 @@ mod port;
 mod prepare;
 pub mod replug;
 pub mod reset;
+pub mod target;
 
 pub use controller::{Controller, XHCI};
 pub use device::{Interface, UsbDevice, UsbId, devices, root_hubs};
