@@ -90,6 +90,12 @@ places! {
     driverctl_d = "etc/driverctl.d";
     /// Network interfaces.
     net_class = "sys/class/net";
+    /// Ceph's OSDs, with links to their disks.
+    ceph_osds = "var/lib/ceph/osd";
+    /// Mounted btrfs file systems, by UUID.
+    btrfs = "sys/fs/btrfs";
+    /// Keyboards, mice and their like, with what the kernel does with each.
+    input_devices = "proc/bus/input/devices";
     /// What udev found out about devices.
     udev_data = "run/udev/data";
 }

@@ -1,6 +1,6 @@
-//! The errors that the kernel logs about a device from a moment on.
+//! The kernel's log: all that is left of it, or the errors about a device from a moment on.
 
-use crate::host::Host;
+use crate::{deadline::Deadline, host::Host};
 use nix::libc;
 use std::{
     fs::{File, OpenOptions},
@@ -25,7 +25,7 @@ const ERROR: u32 = 3;
 impl KernelLog {
     /// Begins to listen; `None` where the log cannot be read, and whether there were errors stays unknown.
     pub fn open_at_end(host: &Host) -> Option<Self> {
-        let mut file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(host.kernel_log()).ok()?;
+        let mut file = open(host)?;
         file.seek(SeekFrom::End(0)).ok()?;
         Some(Self { file, lost: false })
     }
@@ -42,22 +42,43 @@ impl KernelLog {
     }
 
     fn news(&mut self) -> Vec<u8> {
-        let mut all = Vec::new();
-        let mut record = vec![0; RECORD];
-        loop {
-            match self.file.read(&mut record) {
-                Ok(0) => return all,
-                Ok(n) => all.extend_from_slice(&record[..n]),
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                // The next record was overwritten; the read after this starts with the oldest that is left.
-                Err(e) if e.raw_os_error() == Some(libc::EPIPE) => self.lost = true,
-                Err(e) => {
-                    self.lost |= e.kind() != io::ErrorKind::WouldBlock;
-                    return all;
-                }
+        let (all, lost) = records(&mut self.file, usize::MAX, None);
+        self.lost |= lost;
+        all
+    }
+}
+
+/// The whole log that the kernel still has, at most `size` bytes of it and no longer than the deadline; `None` where it
+/// cannot be read.
+pub fn whole(host: &Host, size: usize, deadline: &Deadline) -> Option<String> {
+    let mut file = open(host)?;
+    file.seek(SeekFrom::Start(0)).ok()?;
+    Some(String::from_utf8_lossy(&records(&mut file, size, Some(deadline)).0).into_owned())
+}
+
+fn open(host: &Host) -> Option<File> {
+    OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(host.kernel_log()).ok()
+}
+
+/// The records from where the file stands, and whether some were lost.
+fn records(file: &mut File, size: usize, deadline: Option<&Deadline>) -> (Vec<u8>, bool) {
+    let mut all = Vec::new();
+    let mut lost = false;
+    let mut record = vec![0; RECORD];
+    while all.len() < size && deadline.is_none_or(|deadline| !deadline.expired()) {
+        match file.read(&mut record) {
+            Ok(0) => break,
+            Ok(n) => all.extend_from_slice(&record[..n]),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            // The next record was overwritten; the read after this starts with the oldest that is left.
+            Err(e) if e.raw_os_error() == Some(libc::EPIPE) => lost = true,
+            Err(e) => {
+                lost |= e.kind() != io::ErrorKind::WouldBlock;
+                break;
             }
         }
     }
+    (all, lost)
 }
 
 /// Picks the messages. A record is `priority,sequence,time,flags;message`, then lines that begin with a space and name

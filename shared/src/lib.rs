@@ -9,6 +9,7 @@ pub mod failpoint;
 pub mod fault;
 pub mod gpu;
 pub mod host;
+pub mod in_use;
 pub mod kernel_log;
 pub mod lock;
 pub mod log;

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-/// The number of a character device.
+/// The number of a device; character devices and disks are numbered apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DevNo {
     /// Which driver.

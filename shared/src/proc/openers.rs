@@ -44,6 +44,8 @@ pub struct Openers {
 pub(super) struct Wanted<'a> {
     devices: &'a [(DevNo, String)],
     numbers: Vec<libc::dev_t>,
+    /// So many of them are character devices; the rest are disks, whose numbers are their own.
+    characters: usize,
 }
 
 /// Asks for what the kernel has cached: an open file on a dead NFS or FUSE server must not hang us. newfstatat(2) takes
@@ -53,18 +55,27 @@ const CACHED: AtFlags = AtFlags::from_bits_retain(libc::AT_STATX_DONT_SYNC);
 impl<'a> Wanted<'a> {
     pub(super) fn new(devices: &'a [(DevNo, String)]) -> Self {
         let numbers = devices.iter().map(|(n, _)| makedev(n.major.into(), n.minor.into())).collect();
-        Self { devices, numbers }
+        Self { devices, numbers, characters: devices.len() }
+    }
+
+    fn of_type(&self, mode: libc::mode_t) -> Option<(usize, &[libc::dev_t])> {
+        match mode & SFlag::S_IFMT.bits() {
+            kind if kind == SFlag::S_IFCHR.bits() => Some((0, &self.numbers[..self.characters])),
+            kind if kind == SFlag::S_IFBLK.bits() => Some((self.characters, &self.numbers[self.characters..])),
+            _ => None,
+        }
     }
 
     /// Which of the devices a link of a process leads to, if any. The number decides, so that containers, which know
     /// the device by another path, are seen; the link's text does where there is no device to ask.
     pub(super) fn find(&self, dir: impl AsFd + Copy, link: &CStr, live: bool) -> Result<Option<usize>, Errno> {
         if live {
-            match fstatat(dir, link, CACHED) {
-                Ok(stat) if stat.st_mode & SFlag::S_IFMT.bits() != SFlag::S_IFCHR.bits() => return Ok(None),
-                Ok(stat) => return Ok(self.numbers.iter().position(|n| *n == stat.st_rdev)),
-                // FUSE refuses this to root for another user's files (fuse_getattr in fs/fuse/dir.c); their text is free.
-                Err(_) => {}
+            // FUSE refuses this to root for another user's files (fuse_getattr in fs/fuse/dir.c); their text is free.
+            if let Ok(stat) = fstatat(dir, link, CACHED) {
+                let position = |(first, numbers): (usize, &[libc::dev_t])| {
+                    Some(first + numbers.iter().position(|n| *n == stat.st_rdev)?)
+                };
+                return Ok(self.of_type(stat.st_mode).and_then(position));
             }
         }
         match readlinkat(dir, link) {
@@ -94,8 +105,15 @@ impl<'a> Wanted<'a> {
 
 /// Who has one of these devices open, other than this process. Each is given with the path to call it by.
 pub fn openers(host: &Host, devices: &[(DevNo, String)]) -> Openers {
+    openers_of_all(host, devices, &[])
+}
+
+/// The same, also for disks.
+pub fn openers_of_all(host: &Host, devices: &[(DevNo, String)], disks: &[(DevNo, String)]) -> Openers {
+    let all = [devices, disks].concat();
+    let wanted = Wanted { characters: devices.len(), ..Wanted::new(&all) };
     let pids = process::pids(host);
-    let mut answer = openers_among(host, &pids, devices);
+    let mut answer = look_for(host, &pids, &wanted);
     if pids.is_empty() {
         answer.blind = answer.blind.or_else(|| Some("no process is to be seen in /proc".into()));
     }
@@ -104,7 +122,10 @@ pub fn openers(host: &Host, devices: &[(DevNo, String)]) -> Openers {
 
 /// The same for a few processes, where it is known who may have them open.
 pub fn openers_among(host: &Host, pids: &[i32], devices: &[(DevNo, String)]) -> Openers {
-    let wanted = Wanted::new(devices);
+    look_for(host, pids, &Wanted::new(devices))
+}
+
+fn look_for(host: &Host, pids: &[i32], wanted: &Wanted<'_>) -> Openers {
     let mut answer = Openers::default();
     let proc = match File::open(host.proc()) {
         Ok(proc) => proc,
@@ -119,7 +140,7 @@ pub fn openers_among(host: &Host, pids: &[i32], devices: &[(DevNo, String)]) -> 
     let own = process::own(host);
     let look = |pids: &[i32]| -> Vec<_> {
         let look =
-            |pid: &i32| if own == Some(*pid) { (Vec::new(), None) } else { look_into(&proc, *pid, &wanted, host) };
+            |pid: &i32| if own == Some(*pid) { (Vec::new(), None) } else { look_into(&proc, *pid, wanted, host) };
         pids.iter().map(look).collect()
     };
     let looks = thread::scope(|scope| {

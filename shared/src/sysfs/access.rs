@@ -1,8 +1,8 @@
 //! Attributes of one operation: through a worker on the live host, directly in a tree that stands in for one.
 
-use super::{Answer, Worker};
+use super::{Answer, Did, Step, Worker, step};
 use crate::{deadline::Deadline, failpoint, host::Host, lock::Locks};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use std::{
     fs,
     io::{Read, Write},
@@ -16,6 +16,17 @@ pub struct Access {
     // Before the locks: fields are dropped in this order, and the worker must be gone before they are free.
     worker: Option<Worker>,
     locks: Option<Locks>,
+}
+
+/// What became of several steps.
+#[derive(Debug)]
+pub enum Taken {
+    /// What came of each.
+    All(Vec<Did>),
+    /// The kernel has not answered by the deadline. The worker goes on by itself.
+    Stuck,
+    /// The worker died: which of them were taken is unknown.
+    Died,
 }
 
 impl Access {
@@ -51,6 +62,20 @@ impl Access {
         let mut data = Vec::new();
         let done = fs::File::open(path).and_then(|f| f.take(u64::from(length)).read_to_end(&mut data));
         Ok(done.map_or_else(Answer::Failed, |_| Answer::Done(data)))
+    }
+
+    /// Takes steps in order and to their end, also when this process ends before; what came of each.
+    pub fn take(&mut self, steps: &[Step], deadline: &Deadline) -> Result<Taken> {
+        if !self.live {
+            failpoint::before_write();
+            return Ok(Taken::All(step::take(steps, false)));
+        }
+        Ok(match self.worker()?.take(steps, deadline) {
+            Answer::Done(did) => Taken::All(serde_json::from_slice(&did).context("the answer of the worker")?),
+            Answer::Failed(error) => return Err(error).context("cannot ask the process that writes to sysfs"),
+            Answer::Stuck => Taken::Stuck,
+            Answer::Died => Taken::Died,
+        })
     }
 
     /// The worker that does not answer any more, if there is one.

@@ -2,8 +2,11 @@
 
 mod access;
 mod attribute;
+mod step;
+mod usbfs;
 mod worker;
 
-pub use access::Access;
+pub use access::{Access, Taken};
 pub use attribute::{link_name, read, read_number, read_within};
+pub use step::{Control, Did, Do, Step};
 pub use worker::{Answer, Worker};

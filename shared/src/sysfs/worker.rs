@@ -5,6 +5,7 @@
 //! none of the caller's pipes, and it keeps the caller's locks for as long as the kernel is busy, even when the caller dies.
 //! The caller stops waiting instead; the worker ends by itself once the kernel lets go and it finds its socket closed.
 
+use super::step::{self, Step, write_once};
 use crate::{deadline::Deadline, failpoint, host::names};
 use anyhow::{Context, Result};
 use nix::{
@@ -98,6 +99,13 @@ impl Worker {
     /// Reads the first `length` bytes of an attribute.
     pub fn read(&mut self, path: &Path, length: u16, deadline: &Deadline) -> Answer {
         self.ask(&[b"R", length.to_le_bytes().as_slice(), path.as_os_str().as_bytes()].concat(), deadline, false)
+    }
+
+    /// Takes steps in order, to their end also when the caller is gone or has stopped waiting; the answer is what came of each.
+    pub fn take(&mut self, steps: &[Step], deadline: &Deadline) -> Answer {
+        failpoint::before_write();
+        let request = serde_json::to_vec(steps).unwrap_or_default();
+        self.ask(&[b"S", request.as_slice()].concat(), deadline, true)
     }
 
     fn ask(&mut self, request: &[u8], deadline: &Deadline, writes: bool) -> Answer {
@@ -196,6 +204,9 @@ fn serve(mut socket: UnixStream) -> Result<()> {
         let result = if verb == b'W' {
             let end = rest.iter().position(|b| *b == 0).unwrap_or(rest.len());
             write_once(Path::new(OsStr::from_bytes(&rest[..end])), rest.get(end + 1..).unwrap_or_default())
+        } else if verb == b'S' {
+            let steps: Vec<Step> = serde_json::from_slice(rest).unwrap_or_default();
+            serde_json::to_vec(&step::take(&steps, true)).map_err(io::Error::other)
         } else {
             let (length, path) = rest.split_at(2.min(rest.len()));
             read_some(Path::new(OsStr::from_bytes(path)), length)
@@ -213,12 +224,6 @@ fn read_some(path: &Path, length: &[u8]) -> io::Result<Vec<u8>> {
     let mut data = Vec::new();
     fs::File::open(path)?.take(length).read_to_end(&mut data)?;
     Ok(data)
-}
-
-fn write_once(path: &Path, value: &[u8]) -> io::Result<Vec<u8>> {
-    // No O_CREAT, no O_TRUNC: an attribute that is not there is an error, and a store is exactly one write(2).
-    let written = fs::OpenOptions::new().write(true).open(path)?.write(value)?;
-    if written == value.len() { Ok(Vec::new()) } else { Err(io::ErrorKind::WriteZero.into()) }
 }
 
 #[cfg(test)]

@@ -5,11 +5,14 @@ mod controller;
 mod device;
 pub mod events;
 pub mod handle;
+pub mod in_use;
+mod keyboards;
 mod passed;
 mod port;
 mod prepare;
 pub mod replug;
 pub mod reset;
+pub mod target;
 
 pub use confirm::confirm;
 pub use controller::{Controller, XHCI};

@@ -1,9 +1,23 @@
 //! The ladder of resets, from what touches one device to what touches a whole controller.
 
-use super::UsbDevice;
-use crate::session::Session;
+mod blast;
+mod climb;
+mod heal;
+mod hub_power;
+mod identity;
+mod record;
+mod rungs;
+mod verify;
+
+use super::{Passed, UsbDevice, in_use::in_use};
+use crate::{pve, session::Session};
 use anyhow::Result;
 use serde::Serialize;
+use std::fmt;
+
+pub use blast::touched;
+pub use heal::{heal, interrupted};
+pub use identity::Identity;
 
 /// The rungs, from the least to the worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -21,6 +35,19 @@ pub enum Rung {
     HubPower,
     /// The whole controller off its driver and back.
     Controller,
+}
+
+impl fmt::Display for Rung {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Power => "power",
+            Self::Replug => "replug",
+            Self::Ioctl => "ioctl",
+            Self::Port => "port",
+            Self::HubPower => "hub-power",
+            Self::Controller => "controller",
+        })
+    }
 }
 
 /// What came of a rung.
@@ -54,12 +81,34 @@ pub struct Consent {
     pub controller: Option<String>,
 }
 
-/// Tries `rungs` in order and stops at the first that worked; the last attempt tells how it ended.
-pub fn climb(_session: &Session, _device: &UsbDevice<'_>, _rungs: &[Rung], _consent: &Consent) -> Result<Vec<Attempt>> {
-    anyhow::bail!("not built yet")
+/// Tries `rungs` in order and stops at the first that worked or was refused; the last attempt tells how it ended. In a dry
+/// run, every rung tells what it would write and is skipped.
+pub fn climb(session: &Session, device: &UsbDevice<'_>, rungs: &[Rung], consent: &Consent) -> Result<Vec<Attempt>> {
+    climb::climb(session, device, rungs, consent)
 }
 
 /// The rungs that `auto` tries on this device: by whether a VM holds it.
-pub fn auto(_session: &Session, _device: &UsbDevice<'_>) -> Vec<Rung> {
-    Vec::new()
+pub fn auto(session: &Session, device: &UsbDevice<'_>) -> Vec<Rung> {
+    if !device.exists() {
+        return vec![Rung::Port];
+    }
+    if !given(session, device).is_empty() {
+        return vec![Rung::Replug, Rung::Port, Rung::Replug];
+    }
+    let uses = in_use(&session.host, std::slice::from_ref(device));
+    if uses.found.iter().any(|found| found.handle.is_some_and(|handle| handle.vmid.is_some())) {
+        return vec![Rung::Port];
+    }
+    let asleep = device.runtime_status().as_deref() == Some("suspended");
+    asleep.then_some(Rung::Power).into_iter().chain([Rung::Ioctl, Rung::Port]).collect()
+}
+
+/// The running VMs whose configuration names this device, each with QEMU's process.
+fn given(session: &Session, device: &UsbDevice<'_>) -> Vec<(Passed, i32)> {
+    let (all, _) = Passed::all(&session.host);
+    let meant = all.into_iter().filter(|passed| passed.means(device));
+    meant
+        .filter_map(|passed| Some((pve::qemu_pid(&session.host, passed.vmid)?, passed)))
+        .map(|(pid, p)| (p, pid))
+        .collect()
 }

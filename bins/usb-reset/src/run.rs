@@ -1,0 +1,133 @@
+//! One function per thing that can be asked for.
+
+use crate::{
+    cli::{Cli, Verb},
+    list, show,
+};
+use anyhow::Result;
+use passthrough::{
+    fault::Fault,
+    session::Session,
+    usb::{
+        UsbDevice,
+        reset::{Attempt, Consent, Identity, Outcome, Rung, auto, climb, heal, touched},
+        target::Target,
+    },
+};
+use std::time::Duration;
+
+/// Runs it; the number is the exit code.
+pub fn run(cli: &Cli) -> Result<u8> {
+    let session = cli.common.session("usb-reset", Duration::from_secs(60))?;
+    let code = match (&cli.verb, &cli.target) {
+        (Some(_), Some(target)) => {
+            return Fault::usage(format!("{target} and a verb: either a device is reset, or not")).fail();
+        }
+        (Some(Verb::List), None) => list::list(&session),
+        (Some(Verb::Heal), None) => healed(&session),
+        (None, Some(target)) => reset(&session, cli, target),
+        (None, None) => Fault::usage("no target").next("usb-reset --help").fail(),
+    }?;
+    session.output.check()?;
+    Ok(code)
+}
+
+fn healed(session: &Session) -> Result<u8> {
+    session.require_root()?;
+    let healed = heal(session)?;
+    show::healed(session, &healed)?;
+    Ok(0)
+}
+
+/// Everything about one reset, for the one who asked for it.
+pub struct Report<'a> {
+    /// What was typed.
+    pub target: &'a Target,
+    /// What was healed before.
+    pub healed: Vec<String>,
+    /// What the rungs touch.
+    pub touched: Vec<(Rung, Vec<UsbDevice<'a>>)>,
+    /// The device before.
+    pub before: Option<Identity>,
+    /// The device after.
+    pub after: Option<Identity>,
+    /// What was tried.
+    pub attempts: Vec<Attempt>,
+}
+
+fn reset(session: &Session, cli: &Cli, target: &Target) -> Result<u8> {
+    session.require_root()?;
+    // First, since a device whose port is off cannot be found.
+    let healed = heal(session)?;
+    let device = find(session, target, !healed.is_empty())?;
+    let rungs = cli.rung.rung().map_or_else(|| auto(session, &device), |rung| vec![rung]);
+    let mut distinct = rungs.clone();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let touched: Vec<_> = distinct.iter().map(|rung| (*rung, touched(&device, *rung))).collect();
+    let before = Identity::of(&device);
+    show::touched(session, &device, before.as_ref(), &touched);
+    let consent = Consent { controller: cli.controller.clone() };
+    let attempts = climb(session, &device, &rungs, &consent)?;
+    let after = Identity::of(&device);
+    let report = Report { target, healed, touched, before, after, attempts };
+    judge(session, &device, &report)
+}
+
+/// A port that was just switched on again needs a moment until its device is there.
+fn find<'h>(session: &'h Session, target: &Target, healed: bool) -> Result<UsbDevice<'h>> {
+    let patience = session.deadline.within(Duration::from_secs(if healed { 5 } else { 0 }));
+    loop {
+        match target.resolve(&session.host) {
+            Ok(device) if device.exists() || patience.expired() => return Ok(device),
+            Err(error) if patience.expired() => return Err(error),
+            _ => std::thread::sleep(Duration::from_millis(50)),
+        }
+    }
+}
+
+fn judge(session: &Session, device: &UsbDevice<'_>, report: &Report<'_>) -> Result<u8> {
+    let port = &device.port;
+    let Some(last) = report.attempts.last() else {
+        return Fault::problem(format!("{port}: there is nothing to try")).fail();
+    };
+    let rung = last.rung;
+    let dry = session.dry_run && !report.attempts.iter().any(|a| matches!(a.outcome, Outcome::Refused(_)));
+    if dry || matches!(last.outcome, Outcome::Worked(_)) {
+        show::report(session, report)?;
+        return Ok(0);
+    }
+    let tried = report.attempts.iter().any(|attempt| matches!(attempt.outcome, Outcome::Failed(_)));
+    let said: Vec<_> = report.attempts.iter().map(show::sentence).collect();
+    match &last.outcome {
+        Outcome::Refused(why) if !tried => {
+            let next = match rung {
+                Rung::Controller if why.contains("it needs --controller") => offer(device),
+                Rung::Ioctl if why.contains("VM ") => Some(format!("usb-reset {port}   (a VM's device: replug, port)")),
+                _ => Some("usb-reset list   (who uses what)".into()),
+            };
+            let what = format!("{port}: {rung} is refused, nothing was changed: {why}");
+            let mut fault = Fault::refused(what);
+            fault.next = next;
+            fault.fail()
+        }
+        _ => {
+            let mut fault = Fault::problem(format!("{port}: not cured: {}", said.join("; ")));
+            fault.next = if rung == Rung::Controller { Some("journalctl -k -n 50".into()) } else { offer(device) };
+            fault.fail()
+        }
+    }
+}
+
+/// The last rung is never climbed without being asked for.
+fn offer(device: &UsbDevice<'_>) -> Option<String> {
+    let controller = device.controller().filter(|controller| controller.address.is_some())?;
+    let others = controller.devices().iter().filter(|other| other.port != device.port).count();
+    let name = controller.name();
+    let with = match others {
+        0 => "nothing else hangs on it".to_owned(),
+        1 => "with one other device".to_owned(),
+        n => format!("with {n} other devices"),
+    };
+    Some(format!("usb-reset {} --rung controller --controller {name}   ({with})", device.port))
+}

@@ -1,0 +1,71 @@
+//! What the host itself does with the disks and network interfaces of a device: what would break if it went away.
+
+mod disk;
+mod mount;
+mod network;
+
+use crate::host::{Host, names};
+use std::{cell::OnceCell, fs, path::Path};
+
+/// The disks and network interfaces of a host and what they are used for, as it was at one moment.
+pub struct Users<'h> {
+    host: &'h Host,
+    disks: Vec<Entry>,
+    interfaces: Vec<Entry>,
+    /// Read when the first disk is asked for.
+    disk_facts: OnceCell<disk::Facts>,
+}
+
+/// An entry of a class, and the text of the link to its place in the device tree.
+struct Entry {
+    name: String,
+    place: String,
+}
+
+impl<'h> Users<'h> {
+    /// Looks at the host.
+    pub fn look(host: &'h Host) -> Self {
+        Self {
+            host,
+            disks: entries(&host.block_class()),
+            interfaces: entries(&host.net_class()),
+            disk_facts: OnceCell::new(),
+        }
+    }
+
+    /// What uses a device, in sentences: `eno1 belongs to vmbr0`, `sda1 is mounted on /srv`. The device is named by a part
+    /// of its place in the device tree: `/0000:04:00.0/`. An empty list means that nothing was found; disks that another
+    /// program opened raw are not seen.
+    pub fn of(&self, part: &str) -> Vec<String> {
+        let mut uses = Vec::new();
+        for interface in self.interfaces.iter().filter(|entry| entry.place.contains(part)) {
+            network::uses(self.host, &interface.name, &mut uses);
+        }
+        self.of_disks(&self.disks_of(part), &mut uses);
+        uses
+    }
+
+    /// The disks and partitions of a device.
+    pub fn disks_of(&self, part: &str) -> Vec<String> {
+        self.disks.iter().filter(|entry| entry.place.contains(part)).map(|entry| entry.name.clone()).collect()
+    }
+
+    /// What uses these disks.
+    pub fn of_disks(&self, disks: &[String], uses: &mut Vec<String>) {
+        for disk in disks {
+            let facts = self.disk_facts.get_or_init(|| disk::Facts::read(self.host));
+            facts.uses(self.host, disk, uses);
+        }
+    }
+}
+
+fn entries(class: &Path) -> Vec<Entry> {
+    let entry = |name: String| {
+        let place = fs::read_link(class.join(&name)).ok()?.to_string_lossy().into_owned();
+        Some(Entry { name, place })
+    };
+    names(class).into_iter().filter_map(entry).collect()
+}
+
+#[cfg(test)]
+mod tests;
