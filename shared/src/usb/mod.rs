@@ -3,6 +3,8 @@
 mod controller;
 mod device;
 pub mod events;
+#[cfg(test)]
+pub(crate) mod fake;
 pub mod handle;
 mod passed;
 mod port;
