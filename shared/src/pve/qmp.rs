@@ -80,6 +80,12 @@ impl Monitor {
         Ok(monitor)
     }
 
+    /// The same session with another deadline: what has to be finished may take longer than what is only asked.
+    #[must_use]
+    pub fn until(self, deadline: Deadline) -> Self {
+        Self { deadline, ..self }
+    }
+
     /// Runs a command and returns what it answers.
     pub fn execute(&mut self, command: &str, arguments: &Value) -> Result<Value, Trouble> {
         self.asked += 1;

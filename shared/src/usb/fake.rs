@@ -51,7 +51,11 @@ pub(crate) fn vm(host: &Host, config: &str) {
     fs::write(host.qemu_run().join("275.pid"), QEMU.to_string()).unwrap();
     let dir = host.process(QEMU);
     fs::create_dir_all(dir.join("fd")).unwrap();
-    fs::write(dir.join("cmdline"), "/usr/bin/kvm\0-id\0275\0-pidfile\0/var/run/qemu-server/275.pid\0").unwrap();
+    fs::write(
+        dir.join("cmdline"),
+        ["/usr/bin/kvm", "-id", "275", "-pidfile", "/var/run/qemu-server/275.pid", ""].join("\0"),
+    )
+    .unwrap();
     fs::write(dir.join("stat"), format!("{QEMU} (kvm) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 5")).unwrap();
 }
 
