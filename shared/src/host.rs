@@ -60,6 +60,8 @@ places! {
     kernel_cmdline = "proc/cmdline";
     /// Every file lock and who holds it.
     proc_locks = "proc/locks";
+    /// Every Unix socket and whether it is connected.
+    proc_unix_sockets = "proc/net/unix";
     /// The kernel's log.
     kernel_log = "dev/kmsg";
     /// The cluster file system of Proxmox VE.

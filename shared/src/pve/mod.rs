@@ -8,6 +8,7 @@ pub mod mapping;
 mod node;
 pub mod property;
 pub mod qm;
+pub mod qmp;
 pub mod reservations;
 pub mod resolve;
 pub mod running;

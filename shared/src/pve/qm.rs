@@ -69,7 +69,7 @@ pub fn snippet_path(host: &Host, volume: &str) -> Option<PathBuf> {
 
 /// One of PVE's programs. The machine's own change the machine, so for a tree that merely stands in for one only a
 /// stand-in serves: a program of that name from somewhere else in PATH.
-fn program(host: &Host, name: &str, shown: &str) -> Result<String> {
+pub(super) fn program(host: &Host, name: &str, shown: &str) -> Result<String> {
     let found = command::find(name).or_else(|| command::find(&format!("/usr/sbin/{name}")));
     let Some(path) = found else {
         return Fault::problem(format!("{shown}: {name} is not installed, so this is no Proxmox VE host")).fail();

@@ -24,6 +24,8 @@ pub struct VmConfig {
     pub lock: Option<String>,
     /// The volume id of the hookscript.
     pub hookscript: Option<String>,
+    /// The kind of guest, as PVE calls it: `l26`, `win11`; empty where it is not told.
+    pub ostype: String,
     /// Whether the guest agent is switched on.
     pub agent_enabled: bool,
     /// PCI devices, by number.
@@ -61,6 +63,11 @@ impl VmConfig {
         Ok(config)
     }
 
+    /// Whether the guest is a Windows (`windows_version` in `PVE::QemuServer::Helpers`: its oldest names begin with `w` only).
+    pub fn is_windows(&self) -> bool {
+        self.ostype.starts_with("win") || matches!(self.ostype.as_str(), "wxp" | "w2k" | "w2k3" | "w2k8" | "wvista")
+    }
+
     /// Whether the VM is given any device of the host.
     pub fn has_passthrough(&self) -> bool {
         !self.hostpci.is_empty() || !self.usb.is_empty()
@@ -69,6 +76,7 @@ impl VmConfig {
     fn take(&mut self, key: &str, value: &str, warnings: &mut Vec<String>) -> Result<()> {
         match key {
             "name" => value.clone_into(&mut self.name),
+            "ostype" => value.clone_into(&mut self.ostype),
             "lock" => self.lock = Some(value.to_owned()),
             "hookscript" => self.hookscript = Some(value.to_owned()),
             "template" => self.template = boolean(value).unwrap_or(false),
@@ -186,6 +194,9 @@ mod tests {
     fn flags_are_read() {
         for (text, agent) in [("1", true), ("enabled=1,type=isa", true), ("type=isa,on", true), ("0", false)] {
             assert_eq!(parse(&format!("agent: {text}")).unwrap().agent_enabled, agent, "{text}");
+        }
+        for (ostype, windows) in [("win11", true), ("w2k8", true), ("l26", false), ("other", false)] {
+            assert_eq!(parse(&format!("ostype: {ostype}")).unwrap().is_windows(), windows, "{ostype}");
         }
         let config = parse("template: 1\nlock: backup\n").unwrap();
         assert!(config.template);

@@ -4,6 +4,8 @@ mod confirm;
 mod controller;
 mod device;
 pub mod events;
+#[cfg(test)]
+pub(crate) mod fake;
 pub mod handle;
 pub mod in_use;
 mod keyboards;

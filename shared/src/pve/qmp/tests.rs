@@ -1,0 +1,206 @@
+//! Monitors that answer, and all the ways in which one does not.
+
+use super::{
+    fake::{GREETING, Reply, fails, listen, returns, serve},
+    *,
+};
+use std::{io::Write, os::unix::fs::symlink, time::Instant};
+
+fn tree() -> (tempfile::TempDir, Host) {
+    let dir = tempfile::tempdir().unwrap();
+    let host = Host::new(dir.path());
+    fs::create_dir_all(host.proc()).unwrap();
+    (dir, host)
+}
+
+fn within(millis: u64) -> Deadline {
+    Deadline::after(Duration::from_millis(millis))
+}
+
+fn open(host: &Host, millis: u64) -> Result<Monitor, Trouble> {
+    Monitor::open(host, 275, &within(millis))
+}
+
+/// A monitor that sends these bytes to everybody and then does nothing.
+fn sends(host: &Host, bytes: &'static [u8]) {
+    let listener = listen(host, 275);
+    thread::spawn(move || {
+        let mut clients = Vec::new();
+        while let Ok((mut client, _)) = listener.accept() {
+            let _ = client.write_all(bytes);
+            clients.push(client);
+        }
+    });
+}
+
+#[test]
+fn a_command_is_answered_and_the_next_session_too() {
+    let (_dir, host) = tree();
+    serve(&host, 275, |command, arguments| returns(json!([command, arguments])));
+    for _ in 0..3 {
+        let mut monitor = open(&host, 5000).unwrap();
+        let answer = monitor.execute("qom-list", &json!({ "path": "/machine" })).unwrap();
+        assert_eq!(answer, json!(["qom-list", { "path": "/machine" }]));
+        assert_eq!(monitor.execute("query-status", &json!({})).unwrap()[0], "query-status");
+    }
+    assert_eq!(ask(&host, 275, "stop", &json!({}), &within(5000)).unwrap()[0], "stop");
+}
+
+#[test]
+fn events_in_between_are_kept_and_strange_ids_are_not_ours() {
+    let (_dir, host) = tree();
+    serve(&host, 275, |_, _| {
+        Reply::Say(vec![
+            json!({ "event": "DEVICE_DELETED", "data": { "device": "usb1" } }),
+            json!({ "return": "another's", "id": 99 }),
+            json!({ "event": "DEVICE_DELETED", "data": { "device": "usb0" } }),
+            json!({ "return": "ours" }),
+            json!({ "event": "RESET" }),
+        ])
+    });
+    let mut monitor = open(&host, 1000).unwrap();
+    assert_eq!(monitor.execute("device_del", &json!({ "id": "usb0" })).unwrap(), "ours");
+    let deleted = monitor.wait_event("DEVICE_DELETED", |data| data["device"] == "usb0").unwrap();
+    assert_eq!(deleted.data, json!({ "device": "usb0" }));
+    assert_eq!(monitor.wait_event("RESET", |_| true).unwrap().data, Value::Null);
+    assert_eq!(monitor.wait_event("RESET", |_| true), Err(Trouble::NoAnswer));
+}
+
+#[test]
+fn a_failure_is_told_in_qemus_words() {
+    let (_dir, host) = tree();
+    serve(&host, 275, |_, _| fails("DeviceNotFound", "Device 'usb0' not found"));
+    let trouble = open(&host, 5000).unwrap().execute("device_del", &json!({ "id": "usb0" })).unwrap_err();
+    assert!(trouble.is_not_found());
+    let fault = trouble.fault(275, "device_del");
+    assert_eq!(fault.what, "VM 275: device_del: QEMU says: Device 'usb0' not found (DeviceNotFound)");
+}
+
+#[test]
+fn no_socket_and_no_listener_are_told_apart() {
+    let (_dir, host) = tree();
+    assert_eq!(open(&host, 5000).unwrap_err(), Trouble::Absent);
+    drop(listen(&host, 275));
+    assert_eq!(open(&host, 5000).unwrap_err(), Trouble::Refused);
+}
+
+#[test]
+fn silence_is_busy_where_nobody_can_tell_why() {
+    let (_dir, host) = tree();
+    let _listener = listen(&host, 275);
+    let started = Instant::now();
+    assert_eq!(open(&host, 300).unwrap_err(), Trouble::Busy);
+    assert!(started.elapsed() < Duration::from_secs(2));
+}
+
+#[test]
+fn the_kernel_tells_busy_from_hung() {
+    let (_dir, host) = tree();
+    symlink("/proc/net", host.proc().join("net")).unwrap();
+    let listener = listen(&host, 275);
+    // A sandbox may not list sockets with their paths; nothing can be told there.
+    let path = socket(&host, 275);
+    if !fs::read_to_string(host.proc_unix_sockets()).is_ok_and(|list| list.contains(path.to_str().unwrap())) {
+        return;
+    }
+    assert_eq!(open(&host, 300).unwrap_err(), Trouble::NoAnswer);
+    // The connection that gave up is still in the queue, as it would be with QEMU.
+    let client = Wire::connect(&path).unwrap();
+    let _served = (listener.accept().unwrap(), listener.accept().unwrap());
+    assert_eq!(open(&host, 300).unwrap_err(), Trouble::Busy);
+    // A client that gave up, and a QEMU that does not notice.
+    drop(client);
+    assert_eq!(open(&host, 300).unwrap_err(), Trouble::NoAnswer);
+}
+
+#[test]
+fn one_that_greets_and_hangs_is_not_busy_with_ourselves() {
+    let (_dir, host) = tree();
+    symlink("/proc/net", host.proc().join("net")).unwrap();
+    sends(&host, b"{\"QMP\": {}}\n");
+    assert_eq!(open(&host, 300).unwrap_err(), Trouble::NoAnswer);
+}
+
+#[test]
+fn a_full_queue_keeps_nobody_waiting() {
+    let (_dir, host) = tree();
+    let _listener = listen(&host, 275);
+    let path = socket(&host, 275);
+    let waiting: Vec<_> = (0..5000).map_while(|_| Wire::connect(&path).ok()).collect();
+    let started = Instant::now();
+    assert_eq!(Wire::connect(&path).err(), (waiting.len() < 5000).then_some(Trouble::Full));
+    assert_eq!(open(&host, 300).unwrap_err(), Trouble::Busy);
+    assert!(started.elapsed() < Duration::from_secs(2));
+}
+
+#[test]
+fn who_waits_is_served_when_the_one_before_goes() {
+    let (_dir, host) = tree();
+    serve(&host, 275, |_, _| returns(json!({})));
+    let first = open(&host, 5000).unwrap();
+    let waiter = {
+        let host = host.clone();
+        thread::spawn(move || open(&host, 5000).is_ok())
+    };
+    thread::sleep(Duration::from_millis(200));
+    drop(first);
+    assert!(waiter.join().unwrap());
+}
+
+#[test]
+fn garbage_is_called_garbage() {
+    for (bytes, what) in [
+        (&b"SSH-2.0-OpenSSH\n"[..], "no JSON: \"SSH-2.0-OpenSSH\""),
+        (b"\n\r\n{}\n", "no message: \"{}\""),
+        (b"{\"return\": {}}\n", "no greeting"),
+    ] {
+        let (_dir, host) = tree();
+        sends(&host, bytes);
+        assert_eq!(open(&host, 5000).unwrap_err(), Trouble::Garbage(what.into()));
+    }
+}
+
+#[test]
+fn a_line_without_end_fills_no_memory_and_takes_no_time() {
+    let (_dir, host) = tree();
+    let listener = listen(&host, 275);
+    thread::spawn(move || {
+        while let Ok((mut client, _)) = listener.accept() {
+            while client.write_all(&[b'x'; 8192]).is_ok() {}
+        }
+    });
+    let trouble = open(&host, 20_000).unwrap_err();
+    assert_eq!(trouble, Trouble::Garbage("a line longer than 4 MiB".into()));
+}
+
+#[test]
+fn one_that_stops_in_the_middle_does_not_hold_us_up() {
+    let (_dir, host) = tree();
+    serve(&host, 275, |command, _| if command == "quit" { Reply::HangUp } else { Reply::Nothing });
+    let started = Instant::now();
+    assert_eq!(open(&host, 300).unwrap().execute("query-block", &json!({})), Err(Trouble::NoAnswer));
+    assert!(started.elapsed() < Duration::from_secs(2));
+    assert_eq!(open(&host, 5000).unwrap().execute("quit", &json!({})), Err(Trouble::Closed));
+    let (_dir, host) = tree();
+    sends(&host, GREETING.as_bytes());
+    assert_eq!(open(&host, 300).unwrap_err(), Trouble::Busy, "half a greeting");
+}
+
+#[test]
+fn a_line_of_the_kernels_list_is_understood() {
+    let line =
+        |state: &str, path: &str| format!("0000000000000000: 00000003 00000000 00000000 0001 {state} 12345 {path}");
+    let path = "/run/qemu-server/275.qmp";
+    assert!(is_served(&line("03", path), path));
+    assert!(is_served(&line("03", "/var/run/qemu-server/275.qmp"), path));
+    for other in [
+        line("02", path),
+        line("01", path),
+        line("03", "/run/qemu-server/1275.qmp"),
+        line("03", ""),
+        "x".into(),
+        line("03", path).replace("00000003", "00000002"),
+    ] {
+        assert!(!is_served(&other, path), "{other}");
+    }
+}

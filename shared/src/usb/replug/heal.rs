@@ -1,0 +1,70 @@
+//! Gives back what a run that died took off a VM.
+
+use super::{super::Passed, exclusive, give_back, options, record::Record, settle, title, turn};
+use crate::{
+    pve::{self, qemu_pid},
+    session::Session,
+    state,
+};
+use anyhow::Result;
+
+/// Gives back every device that was taken off a VM which still runs, and that did not come back; what was done is told. One
+/// that cannot be given back now keeps nobody from the others; the first such error is returned, the others are warnings.
+pub fn heal(session: &Session) -> Result<Vec<String>> {
+    let mut done = Vec::new();
+    let mut failed = None;
+    for (path, record) in Record::all(&session.host) {
+        let Some(record) = record.filter(|record| record.is_current(&session.host)) else {
+            // Garbage, or of a QEMU that is gone: it says nothing any more.
+            if !session.dry_run {
+                state::remove(&path)?;
+            }
+            continue;
+        };
+        match heal_one(session, &record) {
+            Ok(told) => done.extend(told),
+            Err(error) if failed.is_some() => session.log.warn(&format!("{error:#}")),
+            Err(error) => failed = Some(error),
+        }
+    }
+    failed.map_or(Ok(done), Err)
+}
+
+fn heal_one(session: &Session, record: &Record) -> Result<Option<String>> {
+    let host = &session.host;
+    let (vmid, id) = (record.vmid, &record.options.id);
+    let config = pve::load(host, vmid)?;
+    let Some(passed) = Passed::of(host, &config).into_iter().find(|passed| passed.usb.key == *id) else {
+        // Taken out of the configuration since: it does not belong to the VM any more.
+        if !session.dry_run {
+            record.forget(host)?;
+        }
+        return Ok(None);
+    };
+    session.require_root()?;
+    let _locks = exclusive(session, &passed)?;
+    // Whoever had the lock may have finished.
+    let Some(record) = Record::load(host, vmid, id) else { return Ok(None) };
+    let mut monitor = turn(session, vmid)?;
+    let seen = options::look(&mut monitor, id).map_err(|trouble| trouble.fault(vmid, "asking for its devices"))?;
+    if session.dry_run {
+        if seen.is_none() {
+            session.would(&format!("run QMP device_add {} on VM {vmid}", record.options));
+        }
+        return Ok(None);
+    }
+    if seen.is_some() {
+        record.forget(host)?;
+        return Ok(None);
+    }
+    give_back(session, monitor, vmid, &record)?;
+    let told = format!("{} was given back ({})", title(&passed), record.options.criteria());
+    match (qemu_pid(host, vmid), &passed.devices(host)[..]) {
+        (Some(pid), [device]) => {
+            settle(host, pid, &passed, device, &session.deadline.within(super::SETTLE))?;
+            Ok(Some(told))
+        }
+        (_, []) => Ok(Some(format!("{told}; it is not plugged in"))),
+        _ => Ok(Some(told)),
+    }
+}

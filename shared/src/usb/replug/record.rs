@@ -1,0 +1,79 @@
+//! What is written down before a device is taken off a VM: how to give it back.
+
+use super::options::Options;
+use crate::{
+    host::{Host, names},
+    proc, pve,
+    session::Session,
+    state,
+};
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// The intent to give a device back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Record {
+    /// The boot that it belongs to.
+    boot_id: String,
+    /// The VM.
+    pub(super) vmid: u32,
+    /// Its QEMU: one that was started later got all of its devices from PVE.
+    pid: i32,
+    start_time: u64,
+    /// What takes the device off.
+    by: String,
+    /// The arguments of `device_add`.
+    pub(super) options: Options,
+}
+
+impl Record {
+    /// Writes it down.
+    pub(super) fn save(session: &Session, vmid: u32, options: &Options) -> Result<Self> {
+        let host = &session.host;
+        let (pid, start_time) = qemu(host, vmid).unwrap_or_default();
+        let by = session.log.program().to_owned();
+        let record = Self { boot_id: host.boot_id(), vmid, pid, start_time, by, options: options.clone() };
+        state::save(&path(host, vmid, &options.id), &record)?;
+        Ok(record)
+    }
+
+    /// The one of a device, if it is about the QEMU that runs now.
+    pub(super) fn load(host: &Host, vmid: u32, id: &str) -> Option<Self> {
+        let record: Self = state::load(&path(host, vmid, id))?;
+        (record.vmid == vmid && record.options.id == id && record.is_current(host)).then_some(record)
+    }
+
+    /// Every one there is, with its place; `None` for what is no record.
+    pub(super) fn all(host: &Host) -> Vec<(PathBuf, Option<Self>)> {
+        let dir = directory(host);
+        // Not the temporary ones that a run which died may have left.
+        let ours =
+            |name: &String| name.strip_prefix("replug-").is_some_and(|rest| rest.strip_suffix(".json").is_some());
+        let load = |name: String| (dir.join(&name), state::load(&dir.join(&name)));
+        names(&dir).into_iter().filter(ours).map(load).collect()
+    }
+
+    /// Whether it is about the QEMU that runs now.
+    pub(super) fn is_current(&self, host: &Host) -> bool {
+        self.boot_id == host.boot_id() && qemu(host, self.vmid) == Some((self.pid, self.start_time))
+    }
+
+    /// Removes it: the device is in QEMU.
+    pub(super) fn forget(&self, host: &Host) -> Result<()> {
+        state::remove(&path(host, self.vmid, &self.options.id))
+    }
+}
+
+fn qemu(host: &Host, vmid: u32) -> Option<(i32, u64)> {
+    let pid = pve::qemu_pid(host, vmid)?;
+    Some((pid, proc::start_time(host, pid)?))
+}
+
+fn directory(host: &Host) -> PathBuf {
+    host.run_dir().join("usb")
+}
+
+pub(super) fn path(host: &Host, vmid: u32, id: &str) -> PathBuf {
+    directory(host).join(format!("replug-{vmid}-{id}.json"))
+}
