@@ -98,6 +98,8 @@ places! {
     btrfs = "sys/fs/btrfs";
     /// Keyboards, mice and their like, with what the kernel does with each.
     input_devices = "proc/bus/input/devices";
+    /// Corals on `PCIe`.
+    apex_class = "sys/class/apex";
     /// What udev found out about devices.
     udev_data = "run/udev/data";
 }
@@ -167,6 +169,11 @@ impl Host {
     /// The directories that configure modprobe; a file hides those of the same name in later ones.
     pub fn modprobe_dirs(&self) -> [PathBuf; 5] {
         ["etc", "run", "usr/local/lib", "usr/lib", "lib"].map(|dir| self.at(dir).join("modprobe.d"))
+    }
+
+    /// The directories with udev's rules; a file hides those of the same name in later ones.
+    pub fn udev_rules_dirs(&self) -> [PathBuf; 5] {
+        ["etc", "run", "usr/local/lib", "usr/lib", "lib"].map(|dir| self.at(dir).join("udev/rules.d"))
     }
 
     /// This node's name in the PVE cluster.

@@ -4,6 +4,7 @@
 pub mod cli;
 pub mod command;
 pub mod config;
+pub mod coral;
 pub mod deadline;
 pub mod failpoint;
 pub mod fault;

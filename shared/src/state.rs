@@ -16,7 +16,8 @@ pub fn save<T: Serialize>(path: &Path, value: &T) -> Result<()> {
     replace(path, text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+/// Replaces a file by one with these bytes: flushed first, then renamed over it.
+pub fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     failpoint::before_write();
     let dir = path.parent().unwrap_or(Path::new("/"));
     DirBuilder::new().recursive(true).mode(0o755).create(dir)?;

@@ -36,6 +36,19 @@ pub fn usb_mapping(host: &Host, name: &str) -> Result<UsbSource> {
     found.ok_or_else(|| Fault::usage(format!("{file}: mapping {name:?} is empty")).into())
 }
 
+/// The id that a USB mapping carries for this node. PVE compares it with the device at every start, even where a port names
+/// the device. `None` where it carries none or cannot be read.
+pub fn usb_mapping_id(host: &Host, name: &str) -> Option<(u16, u16)> {
+    let mut found = None;
+    let read = for_this_node(host, "usb.cfg", name, |entry| {
+        if let Some(Ok(UsbSource::Id { vendor, product })) = entry.get("id").map(str::parse) {
+            found = Some((vendor, product));
+        }
+        Ok(())
+    });
+    read.ok().and(found)
+}
+
 /// Hands each of this node's `map` lines to `take`; returns the file's name.
 fn for_this_node(
     host: &Host,
@@ -169,6 +182,8 @@ bad
         let (_dir, host) = tree("pve", "", usb);
         assert_eq!(usb_mapping(&host, "coral").unwrap().to_string(), "3-1.4");
         assert_eq!(usb_mapping(&host, "stick").unwrap().to_string(), "18d1:9302");
+        assert_eq!(usb_mapping_id(&host, "coral"), Some((0x18d1, 0x9302)));
+        assert_eq!(usb_mapping_id(&host, "nope"), None);
         let error = usb_mapping(&host, "two").unwrap_err().to_string();
         assert_eq!(error, "/etc/pve/mapping/usb.cfg:7: two: PVE takes only one USB device per node");
     }
@@ -179,7 +194,7 @@ bad
         fn no_input_makes_it_panic(text in "(gpu\n)?((\tmap )?\\PC*\n){0,5}") {
             let (_dir, host) = tree("pve", &text, &text);
             let _ = pci_mapping(&host, "gpu");
-            let _ = usb_mapping(&host, "gpu");
+            let _ = (usb_mapping(&host, "gpu"), usb_mapping_id(&host, "gpu"));
         }
     }
 }

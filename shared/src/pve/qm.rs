@@ -35,6 +35,13 @@ pub fn set_hookscript(
     Ok(argv)
 }
 
+/// Has a VM rebooted: its guest is asked to shut down, and QEMU is started anew, with its devices. Waits for the shutdown.
+pub fn reboot(host: &Host, vmid: u32, timeout: Duration) -> Result<()> {
+    let seconds = timeout.as_secs().saturating_sub(5).max(1);
+    let argv = ["qm", "reboot", &vmid.to_string(), "--timeout", &seconds.to_string()].map(str::to_owned);
+    change(&program(host, "qm", &argv.join(" "))?, &argv, timeout)
+}
+
 fn change(program: &str, argv: &[String], timeout: Duration) -> Result<()> {
     let words: Vec<_> = [program].into_iter().chain(argv.iter().skip(1).map(String::as_str)).collect();
     let output = run(&words, timeout)?;
@@ -69,7 +76,7 @@ pub fn snippet_path(host: &Host, volume: &str) -> Option<PathBuf> {
 
 /// One of PVE's programs. The machine's own change the machine, so for a tree that merely stands in for one only a
 /// stand-in serves: a program of that name from somewhere else in PATH.
-pub(super) fn program(host: &Host, name: &str, shown: &str) -> Result<String> {
+pub(crate) fn program(host: &Host, name: &str, shown: &str) -> Result<String> {
     let found = command::find(name).or_else(|| command::find(&format!("/usr/sbin/{name}")));
     let Some(path) = found else {
         return Fault::problem(format!("{shown}: {name} is not installed, so this is no Proxmox VE host")).fail();

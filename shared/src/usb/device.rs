@@ -24,7 +24,7 @@ pub struct UsbDevice<'h> {
 }
 
 /// Vendor and product, printed as `18d1:9302`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct UsbId(pub u16, pub u16);
 
 impl fmt::Display for UsbId {

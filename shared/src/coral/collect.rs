@@ -1,0 +1,302 @@
+//! Looks at the host, the configurations, QEMU and the guests, and sorts what is seen by Coral.
+
+use super::{
+    evidence::{Evidence, Form, Guest, HandleSide, VmSide},
+    guests::Questions,
+    host_side,
+    lines::{Line, lines},
+    pcie, seen,
+};
+use crate::{
+    fault::Fault,
+    host::Host,
+    pci,
+    pve::{self, RunningVm, VmConfig},
+    session::Session,
+    usb::{
+        Passed, UsbDevice,
+        handle::{Handle, handle},
+    },
+};
+use anyhow::Result;
+
+/// How many resets an hour are no fault unless somebody says otherwise.
+pub const RESETS_ALLOWED: u32 = 10;
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// Only what this VM is given.
+    pub vm: Option<u32>,
+    /// Only the Coral at this bus-port.
+    pub port: Option<String>,
+    /// Whether guests are asked.
+    pub ask_guests: bool,
+    /// How many resets an hour are no fault.
+    pub resets_allowed: u32,
+}
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Self { vm: None, port: None, ask_guests: true, resets_allowed: RESETS_ALLOWED }
+    }
+}
+
+/// One Coral, or the place where one is missing.
+#[derive(Debug, Clone, Default)]
+pub struct Case {
+    /// What is known.
+    pub evidence: Evidence,
+    /// The configuration lines of its VMs, in their order; none where a whole controller is passed through.
+    pub passed: Vec<Option<Passed>>,
+}
+
+/// Everything that is seen.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// The Corals on USB.
+    pub cases: Vec<Case>,
+    /// Configurations that could not be understood, and may hide a VM.
+    pub problems: Vec<String>,
+}
+
+/// Looks. Whatever does not answer by the deadline is unknown.
+pub fn collect(session: &Session, wanted: &Wanted) -> Result<Seen> {
+    let host = &session.host;
+    let (configs, problems) = configurations(host, wanted)?;
+    let running = pve::running(host);
+    let qemus: Vec<_> = running.iter().map(|vm| vm.pid).collect();
+    let all = host_side::corals(host);
+    let corals: Vec<_> = all.iter().filter(|coral| is_wanted(coral, wanted)).collect();
+    if let Some(port) = wanted.port.as_deref().filter(|_| corals.is_empty()) {
+        refuse_other(host, port)?;
+    }
+    let lines = lines(host, &configs);
+    let mut cases: Vec<_> = corals.iter().filter_map(|coral| present(coral, &all, &lines, &qemus)).collect();
+    share(&mut cases);
+    if wanted.vm.is_some() && cases.iter().any(|case| !case.evidence.vms.is_empty()) {
+        cases.retain(|case| !case.evidence.vms.is_empty());
+    }
+    if wanted.port.is_none() || cases.is_empty() {
+        let alone = cases.is_empty() && (wanted.port.is_some() || pcie::corals(host).is_empty());
+        cases.extend(absent(host, wanted, &lines, &all, &running, &configs, alone));
+    }
+    for case in &mut cases {
+        let evidence = &mut case.evidence;
+        evidence.resets_allowed = wanted.resets_allowed;
+        evidence.not_given_to = wanted.vm.filter(|_| evidence.vms.is_empty());
+        let (port, peer) = match &evidence.host {
+            Some(side) => (Some(side.port.as_str()), side.peer.as_deref()),
+            None => (evidence.missed.port.as_deref(), None),
+        };
+        evidence.events = port.and_then(|port| host_side::logged(host, port, peer));
+    }
+    ask(session, wanted, &configs, &mut cases);
+    Ok(Seen { cases, problems })
+}
+
+fn configurations(host: &Host, wanted: &Wanted) -> Result<(Vec<VmConfig>, Vec<String>)> {
+    if let Some(vmid) = wanted.vm {
+        return Ok((vec![pve::load(host, vmid)?], Vec::new()));
+    }
+    let (configs, errors) = pve::load_all(host);
+    Ok((configs, errors.iter().map(|(_, error)| format!("{error:#}")).collect()))
+}
+
+fn is_wanted(coral: &UsbDevice<'_>, wanted: &Wanted) -> bool {
+    let peer = || coral.hub_port().and_then(|port| port.peer()).map(|peer| peer.name);
+    wanted.port.as_ref().is_none_or(|port| *port == coral.port || peer().as_ref() == Some(port))
+}
+
+fn refuse_other(host: &Host, port: &str) -> Result<()> {
+    match UsbDevice::new(host, port).id() {
+        None => Ok(()),
+        Some(id) => Fault::refused(format!("{port} is {id}, no Coral"))
+            .next("coral-check   finds the Corals of this host")
+            .fail(),
+    }
+}
+
+/// A Coral with the lines that mean it; of a VM that names it several times, the line that fits best counts.
+fn present(coral: &UsbDevice<'_>, all: &[UsbDevice<'_>], lines: &[Line<'_>], qemus: &[i32]) -> Option<Case> {
+    let host = coral.host;
+    let mut side = host_side::look(coral, all)?;
+    let anybody = |line: &Line<'_>| all.iter().any(|other| line.means(other));
+    let lost = seen::ports(host);
+    // A port that is empty now and had a Coral: it was plugged in elsewhere, as long as there is only one to mistake.
+    let moved = |line: &Line<'_>| {
+        let empty = line.port().filter(|port| !UsbDevice::new(host, port.as_str()).exists());
+        empty.is_some_and(|port| all.len() == 1 && lost.contains(&port))
+    };
+    let fits = |line: &Line<'_>| match line.means(coral) {
+        true => Some(true),
+        false if !anybody(line) && (line.meant(coral) || moved(line)) => Some(false),
+        false => None,
+    };
+    let mut found: Vec<_> = lines.iter().filter_map(|line| Some((fits(line)?, line))).collect();
+    found.sort_by_key(|(fits, line)| (line.config.vmid, !fits, line.form));
+    found.dedup_by_key(|(_, line)| line.config.vmid);
+    side.holders = host_side::holders(coral, qemus, found.is_empty());
+    let mut vms: Vec<_> = found
+        .iter()
+        .map(|(fits, line)| {
+            let mut vm = line.vm_side(host, *fits);
+            vm.handle = held(host, &vm, Some(coral));
+            (vm, Some(line.passed.clone()))
+        })
+        .collect();
+    vms.sort_by_key(|(vm, _)| (rank(vm), vm.vmid));
+    let (vms, passed) = vms.into_iter().unzip();
+    Some(Case { evidence: Evidence { host: Some(side), vms, ..Evidence::default() }, passed })
+}
+
+/// The one that holds it comes first, then those that run.
+fn rank(vm: &VmSide) -> u8 {
+    match (&vm.handle, vm.pid) {
+        (HandleSide::Live, _) => 0,
+        (HandleSide::Stale(_), _) => 1,
+        (_, Some(_)) => 2,
+        (_, None) => 3,
+    }
+}
+
+fn held(host: &Host, vm: &VmSide, coral: Option<&UsbDevice<'_>>) -> HandleSide {
+    let Some(pid) = vm.pid else { return HandleSide::None };
+    match handle(host, pid, coral) {
+        Handle::Live => HandleSide::Live,
+        Handle::Stale(what) => HandleSide::Stale(what),
+        Handle::None => HandleSide::None,
+        Handle::Unknown(why) => HandleSide::Unknown(why),
+    }
+}
+
+/// One line by id takes one of several Corals that carry it: those that the VM did not take are not given to it.
+fn share(cases: &mut [Case]) {
+    let taken = |cases: &[Case], vm: &VmSide| {
+        let same = |other: &&VmSide| other.vmid == vm.vmid && other.key == vm.key && other.handle == HandleSide::Live;
+        cases.iter().flat_map(|case| &case.evidence.vms).any(|other| same(&other))
+    };
+    let before = cases.to_vec();
+    for case in cases.iter_mut() {
+        let Evidence { vms, .. } = &mut case.evidence;
+        let keep: Vec<_> = vms.iter().map(|vm| vm.handle == HandleSide::Live || !taken(&before, vm)).collect();
+        let mut kept = keep.iter();
+        vms.retain(|_| *kept.next().unwrap_or(&true));
+        let mut kept = keep.iter();
+        case.passed.retain(|_| *kept.next().unwrap_or(&true));
+    }
+    let after = cases.to_vec();
+    let has = |case: &&Case, vmid: u32| case.evidence.vms.iter().any(|vm| vm.vmid == vmid);
+    for vm in cases.iter_mut().flat_map(|case| &mut case.evidence.vms) {
+        vm.given = after.iter().filter(|case| has(case, vm.vmid)).count();
+    }
+}
+
+/// The places where a Coral should be and is not.
+#[allow(clippy::too_many_arguments, reason = "what was seen, once")]
+fn absent(
+    host: &Host,
+    wanted: &Wanted,
+    lines: &[Line<'_>],
+    all: &[UsbDevice<'_>],
+    running: &[RunningVm],
+    configs: &[VmConfig],
+    nothing_else: bool,
+) -> Vec<Case> {
+    let known = seen::ports(host);
+    let claimed = |line: &Line<'_>| all.iter().any(|coral| line.means(coral) || line.meant(coral));
+    let empty = |port: &str| !UsbDevice::new(host, port).exists();
+    let expects = |line: &Line<'_>| {
+        let port = line.port();
+        let wanted_port = wanted.port.as_ref().is_none_or(|wanted| port.as_ref() == Some(wanted));
+        let asked = wanted.vm.is_some() || wanted.port.is_some();
+        let by_port = port.is_some_and(|port| empty(&port) && (asked || known.contains(&port)));
+        wanted_port && !claimed(line) && (by_port || line.names_coral()) && (line.port().is_some() || all.is_empty())
+    };
+    let mut cases: Vec<Case> = Vec::new();
+    for line in lines.iter().filter(|line| expects(line)) {
+        let port = line.port();
+        let mut vm = line.vm_side(host, false);
+        vm.handle = held(host, &vm, None);
+        vm.given = 1;
+        let because = format!("{} is given {}", vm.title(), vm.line());
+        // Two lines by id, one for each id, are about one Coral.
+        let same = |case: &&mut Case| case.evidence.missed.port == port || port.is_none();
+        if let Some(case) = cases.iter_mut().find(same) {
+            if case.evidence.vms.iter().all(|other| other.vmid != vm.vmid) {
+                case.evidence.vms.push(vm);
+                case.passed.push(Some(line.passed.clone()));
+            }
+            continue;
+        }
+        let port = port.or_else(|| known.first().cloned());
+        let missed = host_side::missed(host, port, Some(because));
+        let evidence = Evidence { missed, vms: vec![vm], ..Evidence::default() };
+        cases.push(Case { evidence, passed: vec![Some(line.passed.clone())] });
+    }
+    if all.is_empty() && wanted.port.is_none() {
+        cases.extend(whole_controllers(host, running, configs));
+    }
+    if cases.is_empty() && nothing_else {
+        let port = wanted.port.clone().or_else(|| known.first().cloned());
+        let because = match (&wanted.port, &port) {
+            (None, Some(port)) => Some(format!("last seen at {port}")),
+            _ => None,
+        };
+        cases.push(Case {
+            evidence: Evidence { missed: host_side::missed(host, port, because), ..Evidence::default() },
+            ..Case::default()
+        });
+    }
+    cases
+}
+
+/// Running VMs that were given a whole USB controller, which may have the Coral on it.
+fn whole_controllers(host: &Host, running: &[RunningVm], configs: &[VmConfig]) -> Option<Case> {
+    let is_usb = |function: &pci::Address| pci::Device::new(host, *function).class() >> 8 == 0x0c03;
+    let with = running.iter().filter_map(|vm| Some((vm, vm.passed.iter().find(|function| is_usb(function))?)));
+    let with =
+        with.filter_map(|(vm, function)| Some((vm, function, configs.iter().find(|config| config.vmid == vm.vmid)?)));
+    let side = |(vm, function, config): (&RunningVm, &pci::Address, &VmConfig)| VmSide {
+        vmid: vm.vmid,
+        name: config.name.clone(),
+        key: "hostpci".into(),
+        form: Form::Controller,
+        source: function.to_string(),
+        fits: true,
+        lock: config.lock.clone(),
+        pid: Some(vm.pid),
+        given: 1,
+        ..VmSide::default()
+    };
+    let vms: Vec<_> = with.map(side).collect();
+    let passed = vec![None; vms.len()];
+    (!vms.is_empty()).then(|| Case { evidence: Evidence { vms, ..Evidence::default() }, passed })
+}
+
+/// Asks all QEMUs and guests at once.
+fn ask(session: &Session, wanted: &Wanted, configs: &[VmConfig], cases: &mut [Case]) {
+    let mut questions = Questions::new(&session.host, &session.deadline);
+    for config in configs {
+        let of_vm = |(vm, passed): (&VmSide, &Option<Passed>)| {
+            let passed = passed.clone().filter(|_| vm.vmid == config.vmid && vm.pid.is_some());
+            passed.map(|passed| (passed, vm.handle == HandleSide::Live))
+        };
+        let pairs = cases.iter().flat_map(|case| case.evidence.vms.iter().zip(&case.passed));
+        let lines: Vec<_> = pairs.filter_map(of_vm).collect();
+        if !lines.is_empty() {
+            questions.ask_qemu(lines);
+        }
+        let runs =
+            cases.iter().flat_map(|case| &case.evidence.vms).any(|vm| vm.vmid == config.vmid && vm.pid.is_some());
+        if wanted.ask_guests && runs {
+            questions.ask_guest(config);
+        }
+    }
+    let answers = questions.answers();
+    let running = cases.iter_mut().flat_map(|case| &mut case.evidence.vms).filter(|vm| vm.pid.is_some());
+    for vm in running {
+        vm.guest = if wanted.ask_guests { answers.guest(vm.vmid) } else { Guest::NotAsked };
+        vm.qemu = (vm.form != Form::Controller).then(|| answers.qemu(vm.vmid, &vm.key));
+    }
+}

@@ -1,0 +1,318 @@
+//! Cures, one rung at a time: after each the Coral is looked at again, and only that is believed.
+
+use super::{
+    budget,
+    collect::{Case, Wanted, collect},
+    cure::{replugged, rungs},
+    diagnose::diagnose,
+    evidence::Evidence,
+    finding::{Finding, Severity, State, worst},
+    history,
+    offer::{Offer, reboot_cures},
+};
+use crate::{
+    fault::{Code, Fault},
+    pve::{self, config_lock, qm},
+    session::Session,
+    usb::{
+        UsbDevice, replug,
+        reset::{Consent, Outcome, Rung, climb},
+    },
+};
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How long a guest may take to see what was plugged in.
+const SETTLE: Duration = Duration::from_secs(10);
+/// How long it may take to boot.
+const BOOT: Duration = Duration::from_secs(180);
+/// How often is looked meanwhile.
+const TICK: Duration = Duration::from_secs(2);
+/// Less time than this is not enough for a reboot.
+const REBOOT: Duration = Duration::from_secs(30);
+
+/// Something that was done, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Action {
+    /// A rung of the ladder, or `vm-reboot`.
+    pub rung: String,
+    /// `worked`, `failed`, `refused`, `skipped`.
+    pub result: String,
+    /// How that is known, or why.
+    pub detail: String,
+}
+
+/// One Coral, with what was found and done.
+#[derive(Debug, Default)]
+pub struct Patient {
+    /// What is known, now.
+    pub case: Case,
+    /// What that means.
+    pub findings: Vec<Finding>,
+    /// What was done.
+    pub actions: Vec<Action>,
+    /// The state before anything was done.
+    pub before: Option<State>,
+    /// The error that a cure ended with.
+    pub fault: Option<Fault>,
+}
+
+impl Patient {
+    /// A Coral that was just looked at.
+    pub fn new(case: Case) -> Self {
+        let findings = diagnose(&case.evidence);
+        Self { case, findings, ..Self::default() }
+    }
+
+    /// What is known of it.
+    pub fn evidence(&self) -> &Evidence {
+        &self.case.evidence
+    }
+
+    /// The worst that was found.
+    pub fn state(&self) -> (State, Severity) {
+        worst(&self.findings)
+    }
+
+    /// What it is called.
+    pub fn name(&self) -> String {
+        let evidence = self.evidence();
+        let port = evidence.host.as_ref().map(|host| &host.port).or(evidence.missed.port.as_ref());
+        let vm = || evidence.vms.first().map(|vm| format!("vm{}", vm.vmid));
+        port.cloned().or_else(vm).unwrap_or_else(|| "usb".into())
+    }
+
+    fn note(&mut self, session: &Session, rung: &str, outcome: &Outcome) {
+        let (result, detail) = match outcome {
+            Outcome::Worked(how) => ("worked", how),
+            Outcome::Failed(why) => ("failed", why),
+            Outcome::Refused(why) => ("refused", why),
+            Outcome::Skipped(why) => ("skipped", why),
+        };
+        let name = self.name();
+        session.log.info(&format!("{name}: {rung} {result}: {detail}"));
+        self.actions.push(Action { rung: rung.into(), result: result.into(), detail: detail.clone() });
+    }
+}
+
+/// Cures with what touches only the Coral; `force` although nothing was found. Afterwards the patient is as it is then.
+pub fn cure(session: &Session, wanted: &Wanted, patient: &mut Patient, force: bool) -> Result<()> {
+    let plan = rungs(patient.evidence(), &patient.findings, force);
+    if plan.is_empty() {
+        return Ok(());
+    }
+    let begun = begin(patient);
+    for (n, rung) in plan.iter().enumerate() {
+        if session.deadline.expired() {
+            patient.note(session, word(*rung), &Outcome::Skipped("no time is left".into()));
+            break;
+        }
+        if session.dry_run && n > 0 && *rung != Rung::Power && plan[n - 1] != Rung::Power {
+            let rest: Vec<_> = plan[n..].iter().map(|rung| word(*rung)).collect();
+            session.would(&format!("try next, until it is cured: {}", rest.join(", ")));
+            break;
+        }
+        let outcome = match climb_one(session, patient, *rung) {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                let fault = fault_of(&error);
+                let refused = matches!(fault.code, Code::Refused | Code::Busy);
+                let text = fault.what.clone();
+                patient.fault = Some(fault);
+                if refused { Outcome::Refused(text) } else { Outcome::Failed(text) }
+            }
+        };
+        if session.dry_run {
+            continue;
+        }
+        patient.note(session, word(*rung), &outcome);
+        // The kernel does not answer: nothing more is written.
+        if patient.fault.as_ref().is_some_and(|fault| fault.code == Code::Wedged) {
+            break;
+        }
+        let settle = if matches!(outcome, Outcome::Worked(_)) { SETTLE } else { Duration::ZERO };
+        look_again(session, wanted, patient, settle)?;
+        let cured = rungs(patient.evidence(), &patient.findings, false).is_empty();
+        if cured && (!force || *rung != Rung::Power) {
+            break;
+        }
+    }
+    end(session, patient, begun);
+    Ok(())
+}
+
+fn begin(patient: &mut Patient) -> Instant {
+    patient.before = patient.before.or(Some(patient.state().0));
+    Instant::now()
+}
+
+fn end(session: &Session, patient: &Patient, begun: Instant) {
+    let (after, severity) = patient.state();
+    if session.dry_run || patient.actions.is_empty() {
+        return;
+    }
+    let entry = history::Entry {
+        at: history::now(),
+        port: Some(patient.name()),
+        vmid: patient.evidence().vms.first().map(|vm| vm.vmid),
+        before: patient.before.unwrap_or_default(),
+        actions: patient.actions.clone(),
+        after,
+        severity,
+        millis: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+    };
+    history::append(session, &entry);
+    let before = patient.before.unwrap_or_default();
+    session.log.change(&format!("{}: was {before}, is {after}", patient.name()));
+}
+
+/// A rung's word.
+pub fn word(rung: Rung) -> &'static str {
+    match rung {
+        Rung::Power => "power",
+        Rung::Replug => "replug",
+        Rung::Ioctl => "ioctl",
+        Rung::Port => "port",
+        Rung::HubPower => "hub-power",
+        Rung::Controller => "controller",
+    }
+}
+
+fn climb_one(session: &Session, patient: &Patient, rung: Rung) -> Result<Outcome> {
+    let evidence = patient.evidence();
+    let Some(host) = &evidence.host else { return Ok(Outcome::Skipped("the host does not list it".into())) };
+    let device = UsbDevice::new(&session.host, host.port.as_str());
+    if rung == Rung::Replug {
+        let passed = replugged(evidence).and(patient.case.passed.first().cloned().flatten());
+        let Some(passed) = passed else { return Ok(Outcome::Skipped("no running VM is given it".into())) };
+        replug::replug(session, &passed, &device)?;
+        return Ok(Outcome::Worked(format!("VM {} {}: off and back, with a live handle", passed.vmid, passed.usb.key)));
+    }
+    let attempts = climb(session, &device, &[rung], &Consent::default())?;
+    let last = attempts.into_iter().next_back();
+    Ok(last.map_or_else(|| Outcome::Skipped("not tried".into()), |attempt| attempt.outcome))
+}
+
+fn fault_of(error: &anyhow::Error) -> Fault {
+    let mut fault = Fault::problem(format!("{error:#}"));
+    if let Some(inner) = Fault::of(error) {
+        fault.code = inner.code;
+        fault.next.clone_from(&inner.next);
+    }
+    fault
+}
+
+/// Looks again, for at most `settle` as long as something curable is found.
+fn look_again(session: &Session, wanted: &Wanted, patient: &mut Patient, settle: Duration) -> Result<()> {
+    // A tree that stands in for a host does not change by itself.
+    let until = session.deadline.within(if session.host.is_live() { settle } else { Duration::ZERO });
+    loop {
+        let seen = collect(session, wanted)?;
+        if let Some(case) = same(seen.cases, patient.evidence()) {
+            patient.findings = diagnose(&case.evidence);
+            patient.case = case;
+        }
+        let open = !rungs(patient.evidence(), &patient.findings, false).is_empty() || patient.evidence().host.is_none();
+        if !open || until.remaining() < TICK {
+            return Ok(());
+        }
+        thread::sleep(TICK);
+    }
+}
+
+/// The same Coral: on its port, on the other half of its socket, or the only one of the same VM.
+fn same(cases: Vec<Case>, before: &Evidence) -> Option<Case> {
+    let port = |evidence: &Evidence| {
+        evidence.host.as_ref().map(|host| host.port.clone()).or_else(|| evidence.missed.port.clone())
+    };
+    let vm = |evidence: &Evidence| evidence.vms.first().map(|vm| vm.vmid);
+    let was = port(before);
+    let peer = before.host.as_ref().and_then(|host| host.peer.clone());
+    let score = |case: &Case| match port(&case.evidence) {
+        here if here.is_some() && here == was => 3,
+        here if here.is_some() && here == peer => 2,
+        _ => u8::from(vm(&case.evidence) == vm(before)),
+    };
+    cases.into_iter().max_by_key(score).filter(|case| score(case) > 0)
+}
+
+/// Reboots the VM without asking, where that is what is left and the budget allows it. `None` where it would cure nothing.
+pub fn reboot(session: &Session, wanted: &Wanted, patient: &mut Patient) -> Result<Option<()>> {
+    let Some(vmid) = reboot_cures(patient.evidence(), &patient.findings) else { return Ok(None) };
+    let begun = begin(patient);
+    if session.dry_run {
+        session.would(&format!("run qm reboot {vmid}, if nothing else helped"));
+        return Ok(Some(()));
+    }
+    let nth = may_reboot(session, vmid)?;
+    session.log.change(&format!(
+        "VM {vmid}: reboot {nth} of {} in this hour, for the Coral {}",
+        budget::MOST,
+        patient.name()
+    ));
+    run_reboot(session, wanted, patient, vmid, begun)?;
+    Ok(Some(()))
+}
+
+fn may_reboot(session: &Session, vmid: u32) -> Result<usize> {
+    let next = format!("qm reboot {vmid}");
+    if session.deadline.remaining() < REBOOT {
+        return Fault::busy(format!("VM {vmid}: too little time is left for a reboot"))
+            .next("the same with --timeout 5m")
+            .fail();
+    }
+    if let Some(lock) = pve::load(&session.host, vmid)?.lock {
+        return Fault::busy(format!("VM {vmid} is locked ({lock}): not rebooted")).next(next).fail();
+    }
+    if let Some(pid) = config_lock::locked_by(&session.host, vmid) {
+        return Fault::busy(format!("PVE is at work on VM {vmid} (pid {pid}): not rebooted")).next(next).fail();
+    }
+    budget::take(session, vmid)
+}
+
+fn run_reboot(session: &Session, wanted: &Wanted, patient: &mut Patient, vmid: u32, begun: Instant) -> Result<()> {
+    let pid = pve::qemu_pid(&session.host, vmid);
+    let done = qm::reboot(&session.host, vmid, session.deadline.remaining()).with_context(|| format!("VM {vmid}"));
+    let outcome = match done {
+        Ok(()) => {
+            look_again(session, wanted, patient, BOOT)?;
+            let now = pve::qemu_pid(&session.host, vmid);
+            let anew = now.is_some() && now != pid;
+            if anew {
+                Outcome::Worked("a new QEMU runs".into())
+            } else {
+                Outcome::Failed("the same QEMU runs on".into())
+            }
+        }
+        Err(error) => {
+            patient.fault = Some(fault_of(&error));
+            Outcome::Failed(format!("{error:#}"))
+        }
+    };
+    patient.note(session, "vm-reboot", &outcome);
+    end(session, patient, begun);
+    Ok(())
+}
+
+/// Does what a person agreed to.
+pub fn accept(session: &Session, wanted: &Wanted, patient: &mut Patient, offer: &Offer) -> Result<()> {
+    let begun = begin(patient);
+    match offer {
+        Offer::Reboot { vmid } => run_reboot(session, wanted, patient, *vmid, begun),
+        Offer::Controller { port, address } => {
+            let device = UsbDevice::new(&session.host, port.as_str());
+            let consent = Consent { controller: Some(address.clone()) };
+            let attempts = climb(session, &device, &[Rung::Controller], &consent)?;
+            for attempt in &attempts {
+                patient.note(session, word(attempt.rung), &attempt.outcome);
+            }
+            look_again(session, wanted, patient, SETTLE)?;
+            end(session, patient, begun);
+            Ok(())
+        }
+    }
+}

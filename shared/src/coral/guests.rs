@@ -1,0 +1,136 @@
+//! Questions that may hang, to QEMUs and guests: each VM has threads of its own, so that one that hangs delays none. A
+//! thread that has no answer by the deadline is left behind.
+
+use super::evidence::{Guest, QemuSide};
+use crate::{
+    deadline::Deadline,
+    host::Host,
+    pve::{VmConfig, guest},
+    usb::{Passed, UsbId, replug},
+};
+use std::{
+    collections::HashMap,
+    sync::mpsc::{self, Receiver, Sender},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How long a guest's agent may take.
+const GUEST: Duration = Duration::from_secs(10);
+/// A device that is just being attached says "not attached" for so long at most.
+const ATTACHING: Duration = Duration::from_secs(5);
+/// How often QEMU is asked meanwhile.
+const TICK: Duration = Duration::from_millis(500);
+/// What an answer may take from its thread to us.
+const GRACE: Duration = Duration::from_millis(200);
+
+enum Answer {
+    Guest(u32, Guest),
+    Qemu(u32, String, Result<QemuSide, String>),
+}
+
+/// Questions under way.
+pub(super) struct Questions {
+    host: Host,
+    until: Deadline,
+    sender: Sender<Answer>,
+    receiver: Receiver<Answer>,
+    open: usize,
+}
+
+/// What came back.
+#[derive(Default)]
+pub(super) struct Answers {
+    guests: HashMap<u32, Guest>,
+    qemus: HashMap<(u32, String), Result<QemuSide, String>>,
+    budget: Duration,
+}
+
+impl Questions {
+    /// Questions that leave a quarter of the time for what is done with the answers.
+    pub fn new(host: &Host, deadline: &Deadline) -> Self {
+        let (sender, receiver) = mpsc::channel();
+        let until = deadline.within((deadline.remaining() / 4 * 3).min(GUEST + GRACE));
+        Self { host: host.clone(), until, sender, receiver, open: 0 }
+    }
+
+    /// Asks a guest what it lists.
+    pub fn ask_guest(&mut self, config: &VmConfig) {
+        let (host, config, until) = (self.host.clone(), config.clone(), self.until);
+        self.ask(move || {
+            let listed = guest::usb_ids(&host, &config, until.remaining().saturating_sub(GRACE));
+            let ids = |ids: Vec<(u16, u16)>| ids.into_iter().map(|(vendor, product)| UsbId(vendor, product));
+            let guest = listed.map_or_else(Guest::Unknown, |listed| Guest::listing(ids(listed)));
+            vec![Answer::Guest(config.vmid, guest)]
+        });
+    }
+
+    /// Asks a QEMU about its devices, one after the other as its monitor takes one client at a time. One with a live
+    /// handle that is not attached gets the time that attaching takes.
+    pub fn ask_qemu(&mut self, lines: Vec<(Passed, bool)>) {
+        let (host, until) = (self.host.clone(), self.until);
+        self.ask(move || {
+            let look = |(passed, live): (Passed, bool)| {
+                let told = settled(&host, &passed, live, &until);
+                Answer::Qemu(passed.vmid, passed.usb.key, told)
+            };
+            lines.into_iter().map(look).collect()
+        });
+    }
+
+    fn ask(&mut self, question: impl FnOnce() -> Vec<Answer> + Send + 'static) {
+        let sender = self.sender.clone();
+        let asked = thread::Builder::new().spawn(move || {
+            for answer in question() {
+                let _ = sender.send(answer);
+            }
+        });
+        self.open += usize::from(asked.is_ok());
+    }
+
+    /// Waits for the answers, no longer than they may take.
+    pub fn answers(self) -> Answers {
+        let Self { until, sender, receiver, open, .. } = self;
+        let mut answers = Answers { budget: until.budget(), ..Answers::default() };
+        // The channel ends with the last thread that could still answer.
+        drop(sender);
+        if open == 0 {
+            return answers;
+        }
+        while let Ok(answer) = receiver.recv_timeout(until.remaining()) {
+            match answer {
+                Answer::Guest(vmid, guest) => drop(answers.guests.insert(vmid, guest)),
+                Answer::Qemu(vmid, key, told) => drop(answers.qemus.insert((vmid, key), told)),
+            }
+        }
+        answers
+    }
+}
+
+fn settled(host: &Host, passed: &Passed, live: bool, until: &Deadline) -> Result<QemuSide, String> {
+    let begun = Instant::now();
+    loop {
+        let told = replug::ask(host, passed, until)?;
+        let waits = live && told.exists && told.attached == Some(false) && begun.elapsed() < ATTACHING;
+        if !waits || until.remaining() < 2 * TICK {
+            return Ok(QemuSide { exists: told.exists, attached: told.attached, options: told.options });
+        }
+        thread::sleep(TICK);
+    }
+}
+
+impl Answers {
+    fn late(&self) -> String {
+        format!("no answer within {:.1} s", self.budget.as_secs_f32())
+    }
+
+    /// What a guest lists.
+    pub fn guest(&self, vmid: u32) -> Guest {
+        self.guests.get(&vmid).cloned().unwrap_or_else(|| Guest::Unknown(self.late()))
+    }
+
+    /// What a QEMU says of one of its devices.
+    pub fn qemu(&self, vmid: u32, key: &str) -> Result<QemuSide, String> {
+        self.qemus.get(&(vmid, key.to_owned())).cloned().unwrap_or_else(|| Err(self.late()))
+    }
+}

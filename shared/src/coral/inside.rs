@@ -1,0 +1,79 @@
+//! The view from inside a VM: information only.
+
+use super::{FULL_SPEED, host_side, pcie};
+use crate::host::Host;
+use serde_json::{Value, json};
+
+/// What a guest sees.
+#[derive(Debug)]
+pub struct Inside {
+    corals: Vec<super::evidence::HostSide>,
+    pcie: Vec<pcie::Pcie>,
+}
+
+/// Looks.
+pub fn look(host: &Host) -> Inside {
+    let all = host_side::corals(host);
+    let corals = all.iter().filter_map(|coral| {
+        let mut side = host_side::look(coral, &all)?;
+        side.holders = host_side::holders(coral, &[], true);
+        Some(side)
+    });
+    Inside { corals: corals.collect(), pcie: pcie::corals(host) }
+}
+
+impl Inside {
+    /// Whether one is visible.
+    pub fn is_visible(&self) -> bool {
+        !self.corals.is_empty() || !self.pcie.is_empty()
+    }
+
+    /// The document.
+    pub fn document(&self) -> Value {
+        json!({ "visible": self.is_visible(), "corals": self.corals, "pcie": self.pcie, "advice": self.advice() })
+    }
+
+    /// What to try.
+    pub fn advice(&self) -> Vec<String> {
+        if self.is_visible() {
+            return Vec::new();
+        }
+        ["on the Proxmox host: coral-check --fix", "or there: qm reboot VMID", "then here: docker restart frigate"]
+            .map(str::to_owned)
+            .into()
+    }
+
+    /// The screen. Seen from here, a Coral may be listed and not work: only the host can tell.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        for coral in &self.corals {
+            let power = coral.power_control.as_deref().unwrap_or("not known");
+            let speed = coral.speed_mbps.map_or_else(|| "speed not known".into(), |speed| format!("{speed} Mb/s"));
+            let slow = if coral.speed_mbps.is_some_and(|speed| speed < FULL_SPEED) { " (slow)" } else { "" };
+            text.push_str(&format!(
+                "Coral {}  {}: visible, {speed}{slow}, power/control {power}\n",
+                coral.port, coral.id
+            ));
+            let drivers: Vec<_> = coral.drivers.iter().map(|driver| driver.as_deref().unwrap_or("no driver")).collect();
+            text.push_str(&format!("  interfaces: {}\n", drivers.join(", ")));
+            let holders: Vec<_> = coral.holders.iter().map(super::evidence::HolderSide::title).collect();
+            let used = if holders.is_empty() { "nobody".into() } else { holders.join(", ") };
+            text.push_str(&format!("  used by: {used}\n"));
+            if power == "auto" {
+                text.push_str(&format!(
+                    "  to keep it awake: echo on > /sys/bus/usb/devices/{}/power/control\n",
+                    coral.port
+                ));
+            }
+            text.push_str("  listed does not mean working; if it does not: docker restart frigate, then coral-check on the host\n");
+        }
+        for coral in &self.pcie {
+            text.push_str(&format!("PCIe Coral {}: {}\n", coral.address, coral.text));
+        }
+        if !self.is_visible() {
+            text.push_str("no Coral is visible in this VM\n");
+            self.advice().iter().for_each(|line| text.push_str(&format!("  {line}\n")));
+        }
+        text
+    }
+}

@@ -1,0 +1,90 @@
+//! A file for `node_exporter`'s textfile collector.
+
+use super::{budget, evidence::HandleSide, finding::State, report::Report};
+use crate::{fault::Fault, host::Host, session::Session, state};
+use anyhow::{Context, Result};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+
+/// A metric: its name, what it means, and its samples (labels and value).
+type Family = (&'static str, &'static str, Vec<(Vec<(&'static str, String)>, String)>);
+
+/// Writes the file: a temporary one beside it, then renamed over it, so that nobody reads half of one.
+pub fn write(session: &Session, report: &Report, path: &Path) -> Result<()> {
+    let shown = path.display();
+    if session.dry_run {
+        session.would(&format!("write {shown}"));
+        return Ok(());
+    }
+    if !path.parent().is_some_and(|dir| dir.as_os_str().is_empty() || dir.is_dir()) {
+        return Fault::usage(format!("--metrics {shown}: no such directory")).fail();
+    }
+    // The current directory has to be named for a file to be put beside it.
+    let path = std::path::absolute(path)?;
+    let written = state::replace(&path, text(&session.host, report).as_bytes());
+    // node_exporter runs as another user, whatever our umask is.
+    let readable = written.and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o644)));
+    readable.with_context(|| format!("cannot write {shown}"))
+}
+
+fn families(host: &Host, report: &Report) -> Vec<Family> {
+    let mut states: Family = ("pve_hooks_coral_state", "1 for the state that the Coral is in", Vec::new());
+    let mut severity: Family = ("pve_hooks_coral_severity", "0 ok, 1 warning, 2 critical", Vec::new());
+    let mut speed: Family = ("pve_hooks_coral_speed_mbps", "Speed of the link", Vec::new());
+    let mut resets: Family = ("pve_hooks_coral_resets_last_hour", "Resets in the last hour", Vec::new());
+    let mut errors: Family =
+        ("pve_hooks_coral_link_errors_last_hour", "Errors of the link in the last hour", Vec::new());
+    let mut live: Family =
+        ("pve_hooks_coral_handle_live", "1 where QEMU holds a live handle; absent where not known", Vec::new());
+    let mut seen: Family =
+        ("pve_hooks_coral_guest_visible", "1 where the guest lists it; absent where not known", Vec::new());
+    let mut reboots: Family = ("pve_hooks_coral_auto_reboots_last_hour", "Reboots out of the budget", Vec::new());
+    let mut temp: Family = ("pve_hooks_coral_pcie_temperature_celsius", "Temperature of a Coral on PCIe", Vec::new());
+    for patient in &report.corals {
+        let evidence = patient.evidence();
+        let (state, grade) = patient.state();
+        let port = || vec![("port", patient.name())];
+        for other in State::ALL {
+            let labels = [port(), vec![("state", other.word().into())]].concat();
+            states.2.push((labels, u8::from(*other == state).to_string()));
+        }
+        severity.2.push((port(), (grade as u8).to_string()));
+        let known = evidence.host.as_ref().and_then(|host| host.speed_mbps);
+        speed.2.extend(known.map(|speed| (port(), speed.to_string())));
+        if let Some(events) = &evidence.events {
+            resets.2.push((port(), events.resets.to_string()));
+            errors.2.push((port(), events.link_errors.to_string()));
+        }
+        for vm in evidence.vms.iter().filter(|vm| vm.pid.is_some()) {
+            let labels = || [port(), vec![("vmid", vm.vmid.to_string())]].concat();
+            if !matches!(vm.handle, HandleSide::Unknown(_)) {
+                live.2.push((labels(), u8::from(vm.handle == HandleSide::Live).to_string()));
+            }
+            let word = vm.guest.word(vm.given);
+            seen.2.extend((word != "unknown").then(|| (labels(), u8::from(word == "visible").to_string())));
+            reboots.2.push((labels(), budget::used(host, vm.vmid).to_string()));
+        }
+    }
+    for coral in &report.pcie {
+        let celsius = coral
+            .temp_millicelsius
+            .map(|t| format!("{}{}.{:03}", if t < 0 { "-" } else { "" }, t.abs() / 1000, t.abs() % 1000));
+        temp.2.extend(celsius.map(|celsius| (vec![("address", coral.address.clone())], celsius)));
+    }
+    vec![states, severity, speed, resets, errors, live, seen, reboots, temp]
+}
+
+fn text(host: &Host, report: &Report) -> String {
+    let mut text = String::new();
+    for (name, help, samples) in families(host, report).into_iter().filter(|(_, _, samples)| !samples.is_empty()) {
+        text.push_str(&format!("# HELP {name} {help}.\n# TYPE {name} gauge\n"));
+        for (labels, value) in samples {
+            let labels: Vec<_> = labels.iter().map(|(key, value)| format!("{key}=\"{}\"", escaped(value))).collect();
+            text.push_str(&format!("{name}{{{}}} {value}\n", labels.join(",")));
+        }
+    }
+    text
+}
+
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}

@@ -1,0 +1,150 @@
+//! What touches more than the Coral, and so is only offered; and what to type after all.
+
+use super::{
+    evidence::Evidence,
+    finding::{Finding, Severity, State},
+};
+use crate::usb::XHCI;
+
+/// Something that a person may agree to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Offer {
+    /// Reset everything below a controller.
+    Controller {
+        /// A port below it: the Coral's.
+        port: String,
+        /// The controller.
+        address: String,
+    },
+    /// Reboot a VM.
+    Reboot {
+        /// Which.
+        vmid: u32,
+    },
+}
+
+impl Offer {
+    /// The command that does it.
+    pub fn command(&self) -> String {
+        match self {
+            Self::Controller { port, address } => format!("usb-reset {port} --rung controller --controller {address}"),
+            Self::Reboot { vmid } => format!("qm reboot {vmid}"),
+        }
+    }
+
+    /// The question.
+    pub fn question(&self) -> String {
+        match self {
+            Self::Controller { address, .. } => {
+                format!("Reset the controller {address} with everything that hangs on it?")
+            }
+            Self::Reboot { vmid } => format!("Reboot VM {vmid}?"),
+        }
+    }
+}
+
+/// What a reboot of the VM would cure. What is merely unknown is never among it.
+pub fn reboot_cures(evidence: &Evidence, findings: &[Finding]) -> Option<u32> {
+    let host = evidence.host.as_ref()?;
+    let vm = evidence.vms.first().filter(|vm| vm.pid.is_some())?;
+    let elsewhere = host.holders.iter().any(|holder| holder.vmid.is_some_and(|vmid| vmid != vm.vmid));
+    let lost = [State::Hung, State::QemuStale, State::QemuDetached, State::ClaimLost, State::GuestMissing];
+    let found = findings.iter().any(|finding| lost.contains(&finding.state));
+    (found && !elsewhere).then_some(vm.vmid)
+}
+
+/// What is offered, the lesser first.
+pub fn offers(evidence: &Evidence, findings: &[Finding]) -> Vec<Offer> {
+    let has = |state| findings.iter().any(|finding| finding.state == state);
+    let mut offers = Vec::new();
+    let missed = &evidence.missed;
+    let died = evidence.events.as_ref().is_some_and(|events| events.controller_died > 0);
+    let place = match &evidence.host {
+        Some(host) if has(State::Hung) => Some((&host.port, host.controller.as_ref(), &host.controller_driver)),
+        None if died && has(State::HostAbsent) => {
+            missed.port.as_ref().map(|port| (port, missed.controller.as_ref(), &missed.controller_driver))
+        }
+        _ => None,
+    };
+    if let Some((port, Some(address), driver)) = place
+        && driver.as_deref() == Some(XHCI)
+    {
+        offers.push(Offer::Controller { port: port.clone(), address: address.clone() });
+    }
+    offers.extend(reboot_cures(evidence, findings).map(|vmid| Offer::Reboot { vmid }));
+    offers
+}
+
+/// The commands to type, in their order. `treated`: the cures that touch only the Coral were tried already.
+pub fn advice(evidence: &Evidence, findings: &[Finding], treated: bool) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut add = |line: String| {
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    };
+    let own = |line: &&String| !(treated && line.starts_with("coral-check --fix"));
+    findings.iter().filter_map(|finding| finding.next.as_ref()).filter(own).for_each(|line| add(line.clone()));
+    let offers = offers(evidence, findings);
+    for offer in &offers {
+        add(offer.command());
+    }
+    let bad = findings.iter().any(|finding| finding.severity == Severity::Critical);
+    if let Some(vm) = evidence.vms.first().filter(|vm| vm.pid.is_some() && (bad || treated)) {
+        add("docker restart frigate".into());
+        add("docker logs frigate 2>&1 | tail -50 | grep -i edgetpu".into());
+        add(format!("coral-check --vm {}", vm.vmid));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::coral::{
+        diagnose::{diagnose, samples},
+        evidence::{Configuration, Events, Guest, HandleSide},
+    };
+
+    fn advised(evidence: &Evidence, treated: bool) -> Vec<String> {
+        advice(evidence, &diagnose(evidence), treated)
+    }
+
+    #[test]
+    fn the_reboot_comes_last_and_then_what_to_do_after_it() {
+        let mut evidence = samples::healthy();
+        assert!(advised(&evidence, false).is_empty());
+        evidence.vms[0].handle = HandleSide::Stale("x".into());
+        let after =
+            ["docker restart frigate", "docker logs frigate 2>&1 | tail -50 | grep -i edgetpu", "coral-check --vm 275"];
+        let first = ["coral-check --fix --port 2-3", "qm reboot 275"];
+        assert_eq!(advised(&evidence, false), [&first[..], &after].concat());
+        assert_eq!(advised(&evidence, true), [&first[1..], &after].concat());
+    }
+
+    #[test]
+    fn a_reboot_is_never_offered_for_what_is_unknown_or_elsewhere() {
+        let mut evidence = samples::healthy();
+        evidence.vms[0].guest = Guest::Unknown("no agent".into());
+        assert_eq!(offers(&evidence, &diagnose(&evidence)), []);
+        evidence.vms[0].handle = HandleSide::Unknown("hidepid".into());
+        assert_eq!(offers(&evidence, &diagnose(&evidence)), []);
+        evidence.vms[0].handle = HandleSide::None;
+        samples::host(&mut evidence).holders = vec![samples::holder(276)];
+        assert_eq!(offers(&evidence, &diagnose(&evidence)), []);
+    }
+
+    #[test]
+    fn a_controller_is_offered_where_it_is_at_fault_and_an_xhci() {
+        let mut evidence = samples::healthy();
+        samples::host(&mut evidence).configuration = Configuration::Empty;
+        let controller = Offer::Controller { port: "2-3".into(), address: "0000:03:00.0".into() };
+        assert_eq!(offers(&evidence, &diagnose(&evidence)), [controller.clone(), Offer::Reboot { vmid: 275 }]);
+        samples::host(&mut evidence).controller_driver = Some("ehci-pci".into());
+        assert_eq!(offers(&evidence, &diagnose(&evidence)), [Offer::Reboot { vmid: 275 }]);
+        let mut evidence = samples::absent();
+        assert_eq!(offers(&evidence, &diagnose(&evidence)), []);
+        evidence.events = Some(Events { controller_died: 1, ..Events::default() });
+        assert_eq!(offers(&evidence, &diagnose(&evidence)), [controller]);
+    }
+}

@@ -1,0 +1,109 @@
+//! Everything that one run found, and the document that programs get.
+
+use super::{
+    evidence::{HandleSide, VmSide},
+    finding::Severity,
+    fix::Patient,
+    offer::advice,
+    pcie::Pcie,
+    persistence::Persistence,
+};
+use serde_json::{Value, json};
+
+/// One run.
+#[derive(Debug)]
+pub struct Report {
+    /// The Corals on USB.
+    pub corals: Vec<Patient>,
+    /// The Corals on `PCIe`.
+    pub pcie: Vec<Pcie>,
+    /// Whether they stay awake after the next boot.
+    pub persistence: Persistence,
+    /// Configurations that could not be understood.
+    pub problems: Vec<String>,
+    /// Whether cures were tried.
+    pub treated: bool,
+}
+
+impl Report {
+    /// The worst of all.
+    pub fn severity(&self) -> Severity {
+        let corals = self.corals.iter().map(|patient| patient.state().1);
+        corals.chain(self.pcie.iter().map(|pcie| pcie.severity)).max().unwrap_or_default()
+    }
+
+    /// The exit code: 0 where nothing is wrong.
+    pub fn code(&self) -> u8 {
+        if self.severity() == Severity::Ok {
+            return 0;
+        }
+        let faults = self.corals.iter().filter(|patient| patient.state().1 > Severity::Ok);
+        faults
+            .filter_map(|patient| patient.fault.as_ref())
+            .map(|fault| fault.code.number())
+            .find(|code| *code > 1)
+            .unwrap_or(1)
+    }
+
+    /// What to type for one of them.
+    pub fn advice(&self, patient: &Patient) -> Vec<String> {
+        let worked = patient.actions.iter().any(|action| action.result == "worked");
+        advice(
+            patient.evidence(),
+            &patient.findings,
+            self.treated && (worked || patient.state().1 == Severity::Critical),
+        )
+    }
+
+    /// The document.
+    pub fn document(&self) -> Value {
+        let corals: Vec<_> = self.corals.iter().map(|patient| self.coral(patient)).collect();
+        json!({ "corals": corals, "pcie": self.pcie, "persistence": self.persistence, "problems": self.problems })
+    }
+
+    fn coral(&self, patient: &Patient) -> Value {
+        let evidence = patient.evidence();
+        let (state, severity) = patient.state();
+        let vms: Vec<_> = evidence.vms.iter().map(vm).collect();
+        json!({
+            "state": state,
+            "severity": severity,
+            "host": evidence.host,
+            "missed": evidence.host.is_none().then_some(&evidence.missed),
+            "vm": vms.first(),
+            "vms": vms,
+            "events": evidence.events,
+            "findings": patient.findings,
+            "before": patient.before,
+            "actions": patient.actions,
+            "advice": self.advice(patient),
+        })
+    }
+}
+
+fn vm(vm: &VmSide) -> Value {
+    let detail = match &vm.handle {
+        HandleSide::Stale(text) | HandleSide::Unknown(text) => Some(text),
+        HandleSide::Live | HandleSide::None => None,
+    };
+    let told = vm.qemu.as_ref().and_then(|told| told.as_ref().ok());
+    let why = match &vm.guest {
+        super::evidence::Guest::Unknown(why) => Some(why),
+        _ => None,
+    };
+    json!({
+        "vmid": vm.vmid,
+        "name": vm.name,
+        "config": vm.line(),
+        "key": vm.key,
+        "form": vm.form,
+        "mapping_id": vm.mapping_id.map(|id| id.to_string()),
+        "running": vm.pid.is_some(),
+        "handle": vm.handle.word(),
+        "handle_detail": detail,
+        "attached": told.and_then(|told| told.attached),
+        "qemu_unknown": vm.qemu.as_ref().and_then(|told| told.as_ref().err()),
+        "guest": vm.guest.word(vm.given),
+        "guest_unknown": why,
+    })
+}
