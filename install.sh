@@ -13,7 +13,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 prefix=${PREFIX:-/usr}
 dest=${DESTDIR:-}
-programs='pve-hook gpu-bind'
+programs='pve-hook gpu-bind usb-reset coral-check'
 units='pve-hooks-reconcile.service pve-hooks-reconcile.timer'
 snippets=/var/lib/vz/snippets
 mode=install

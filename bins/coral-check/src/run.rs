@@ -5,7 +5,7 @@ use anyhow::Result;
 use passthrough::{
     coral::{
         collect::{Wanted, collect},
-        consent, cure,
+        consent,
         finding::Severity,
         fix,
         fix::Patient,
@@ -15,6 +15,7 @@ use passthrough::{
         report::Report,
     },
     session::Session,
+    usb,
 };
 use serde_json::json;
 use std::{process::ExitCode, time::Duration};
@@ -105,7 +106,7 @@ fn examined(session: &Session, cli: &Cli) -> Result<(Report, u8)> {
     session.warn_unless_root();
     if cli.fixes() {
         session.require_root()?;
-        for healed in cure::heal_first(session)? {
+        for healed in usb::heal(session)? {
             session.log.change(&healed);
         }
     }

@@ -9,8 +9,8 @@ use passthrough::{
     fault::Fault,
     session::Session,
     usb::{
-        UsbDevice,
-        reset::{Attempt, Consent, Identity, Outcome, Rung, auto, climb, heal, touched},
+        UsbDevice, heal,
+        reset::{Attempt, Consent, Identity, Outcome, Rung, auto, climb, touched},
         target::Target,
     },
 };

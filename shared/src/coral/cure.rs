@@ -4,13 +4,7 @@ use super::{
     evidence::{Evidence, HandleSide, VmSide},
     finding::{Finding, State},
 };
-use crate::{session::Session, usb::reset::Rung};
-use anyhow::Result;
-
-/// Brings to an end what an earlier run was killed in: ports that are off, devices that QEMU gave up.
-pub fn heal_first(_session: &Session) -> Result<Vec<String>> {
-    Ok(Vec::new())
-}
+use crate::usb::reset::Rung;
 
 /// The VM that a re-plug would help: it runs, its line means this Coral, and no other VM has it.
 pub fn replugged(evidence: &Evidence) -> Option<&VmSide> {

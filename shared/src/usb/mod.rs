@@ -7,6 +7,7 @@ pub mod events;
 #[cfg(test)]
 pub(crate) mod fake;
 pub mod handle;
+mod heal;
 pub mod in_use;
 mod keyboards;
 mod passed;
@@ -19,6 +20,7 @@ pub mod target;
 pub use confirm::confirm;
 pub use controller::{Controller, XHCI};
 pub use device::{Interface, UsbDevice, UsbId, devices, root_hubs};
+pub use heal::heal;
 pub use passed::Passed;
 pub use port::Port;
 pub use prepare::prepare;
