@@ -95,28 +95,36 @@ fn judge(session: &Session, device: &UsbDevice<'_>, report: &Report<'_>) -> Resu
     let dry = session.dry_run && !report.attempts.iter().any(|a| matches!(a.outcome, Outcome::Refused(_)));
     if dry || matches!(last.outcome, Outcome::Worked(_)) {
         show::report(session, report)?;
+        if matches!(last, Attempt { rung: Rung::Power, outcome: Outcome::Worked(_) }) {
+            session.log.info(&format!("it was asleep; if that was not all: usb-reset {port} --rung ioctl"));
+        }
         return Ok(0);
     }
     let tried = report.attempts.iter().any(|attempt| matches!(attempt.outcome, Outcome::Failed(_)));
     let said: Vec<_> = report.attempts.iter().map(show::sentence).collect();
-    match &last.outcome {
+    let fault = match &last.outcome {
         Outcome::Refused(why) if !tried => {
             let next = match rung {
-                Rung::Controller if why.contains("it needs --controller") => offer(device),
+                Rung::Controller if why.contains("--controller ") => offer(device),
                 Rung::Ioctl if why.contains("VM ") => Some(format!("usb-reset {port}   (a VM's device: replug, port)")),
                 _ => Some("usb-reset list   (who uses what)".into()),
             };
             let what = format!("{port}: {rung} is refused, nothing was changed: {why}");
             let mut fault = Fault::refused(what);
             fault.next = next;
-            fault.fail()
+            fault
         }
         _ => {
             let mut fault = Fault::problem(format!("{port}: not cured: {}", said.join("; ")));
             fault.next = if rung == Rung::Controller { Some("journalctl -k -n 50".into()) } else { offer(device) };
-            fault.fail()
+            fault
         }
+    };
+    if session.output.is_json() {
+        // What was tried belongs to the answer, so it is in the document beside the error.
+        return show::failure(session, report, &fault);
     }
+    fault.fail()
 }
 
 /// The last rung is never climbed without being asked for.

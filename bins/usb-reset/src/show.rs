@@ -3,6 +3,7 @@
 use crate::run::Report;
 use anyhow::Result;
 use passthrough::{
+    fault::Fault,
     report::Colour,
     session::Session,
     usb::{
@@ -11,6 +12,7 @@ use passthrough::{
     },
 };
 use serde_json::{Value, json};
+use std::io::{self, Write};
 
 /// What the rungs would touch, told before anything is.
 pub fn touched(
@@ -62,6 +64,19 @@ pub fn report(session: &Session, report: &Report<'_>) -> Result<()> {
         session.output.text(&format!("{} {}: {detail}", attempt.rung, session.output.paint(colour, word)));
     }
     Ok(())
+}
+
+/// The document of a reset that did not help, and what others print for an error.
+pub fn failure(session: &Session, report: &Report<'_>, fault: &Fault) -> Result<u8> {
+    let code = fault.code.number();
+    let mut document = document(session, report);
+    document["error"] = json!({ "exit_code": code, "message": fault.what, "next": fault.next });
+    session.output.json(&document)?;
+    let program = session.log.program();
+    let next = fault.next.as_ref().map(|next| format!("{program}: next: {next}\n")).unwrap_or_default();
+    // A closed stderr changes nothing about what was done.
+    let _ = write!(io::stderr(), "{program}: {}\n{next}", fault.what);
+    Ok(code)
 }
 
 fn document(session: &Session, report: &Report<'_>) -> Value {

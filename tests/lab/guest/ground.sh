@@ -48,7 +48,7 @@ nothing_runs() {
     [[ -z $REPLY ]]
 }
 # A writer to sysfs has a name of its own.
-OURS='gpu-bind pve-hook sysfs-worker'
+OURS='gpu-bind pve-hook usb-reset coral-check sysfs-worker'
 
 stop_all() {
     local pid f

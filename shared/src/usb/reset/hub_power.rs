@@ -32,6 +32,8 @@ const FROM_HUB: u8 = 0xa0;
 pub(super) struct Half {
     pub(super) port: String,
     node: PathBuf,
+    /// The hub's node as the host spells it.
+    hub: String,
     number: u16,
     superspeed: bool,
 }
@@ -41,8 +43,8 @@ impl Half {
     pub(super) fn of(host: &Host, port: &str) -> Option<Self> {
         let hub = UsbDevice::new(host, port).parent()?;
         let number = port.rsplit(['.', '-']).next()?.parse().ok()?;
-        let node = host.at(&hub.node()?);
-        Some(Self { port: port.to_owned(), node, number, superspeed: hub.speed()? >= 5000 })
+        let (name, superspeed) = (hub.node()?, hub.speed()? >= 5000);
+        Some(Self { port: port.to_owned(), node: host.at(&name), hub: name, number, superspeed })
     }
 
     fn request(&self, request: u8) -> Do {
@@ -73,7 +75,7 @@ impl Half {
     }
 
     fn title(&self, what: &str) -> String {
-        format!("{what} the power of port {} of {}", self.number, self.node.display())
+        format!("{what} the power of port {} of {}", self.number, self.hub)
     }
 }
 
@@ -136,7 +138,7 @@ pub(super) fn hub_power(climb: &mut Climb<'_>) -> Result<Outcome> {
 }
 
 fn cannot_switch(climb: &mut Climb<'_>, half: &Half) -> Result<Option<String>> {
-    let hub = half.node.display().to_string();
+    let hub = &half.hub;
     Ok(match climb.take_one("asking the hub", half.descriptor())? {
         Did::Done(descriptor) => match switching(&descriptor) {
             Some(Switching::PerPort) => None,
@@ -165,7 +167,8 @@ mod tests {
 
     #[test]
     fn power_is_another_bit_of_the_status_on_usb_3() {
-        let half = |superspeed| Half { port: "3-1".into(), node: PathBuf::new(), number: 1, superspeed };
+        let half =
+            |superspeed| Half { port: "3-1".into(), node: PathBuf::new(), hub: String::new(), number: 1, superspeed };
         assert_eq!(half(false).has_power(&[0x03, 0x01, 0, 0]), Some(true));
         assert_eq!(half(true).has_power(&[0x03, 0x01, 0, 0]), Some(false));
         assert_eq!(half(true).has_power(&[0x03, 0x02, 0, 0]), Some(true));

@@ -1,0 +1,51 @@
+# Killed between off and on: the process that writes switches the port on by itself; when that is killed too, the
+# next run heals it.
+# timeout: 180
+# shellcheck source=tests/lab/reset.sh
+. "$LAB/reset.sh"
+usb_ground
+usb_snapshot
+# Before each write, and with each on its way.
+for point in 1 2 3 4 after:1 after:2 after:3; do
+    PVE_HOOKS_CRASH_AT=$point run usb-reset "$TABLET" --rung port
+    [[ $STATUS == 137 || $point == 4 ]] || fail "point $point was not reached"
+    wait_for 10 nothing_runs usb-reset sysfs-worker || fail "$point: the writer does not end"
+    wait_for 10 port_is_on || fail "$point: the port stays off"
+    wait_for 10 tablet_there || fail "$point: the tablet does not come back"
+    expect_exit 0 usb-reset "$TABLET" --rung ioctl
+    expect_no_record
+done
+# A polite signal in the middle.
+for signal in TERM INT; do
+    usb-reset "$TABLET" --rung port >/run/lab/out.$signal 2>&1 &
+    pid=$!
+    wait_for 10 tablet_gone || fail "the port was not switched off"
+    kill -$signal $pid
+    wait $pid || true
+    wait_for 10 tablet_there || fail "$signal leaves the port off"
+    port_is_on
+done
+# Both at once.
+usb-reset "$TABLET" --rung port >/run/lab/out.kill 2>&1 &
+pid=$!
+wait_for 10 tablet_gone || fail "the port was not switched off"
+read_worker
+kill -KILL "$REPLY" $pid
+wait_for 5 dead "$REPLY"
+nap 1
+if port_is_on; then fail "the port is on: nothing was tried"; fi
+compgen -G "$RECORDS/off-*" >/dev/null || fail "no record"
+expect_exit 0 usb-reset list
+expect_text "port $TABLET may be off.*usb-reset heal"
+expect_exit 0 usb-reset -n heal
+expect_text "would write \"0\""
+if port_is_on; then fail "a dry run healed it"; fi
+expect_exit 0 usb-reset "$TABLET" --rung ioctl
+expect_text "port $TABLET: on again"
+port_is_on || fail "the port is not healed"
+expect_no_record
+expect_exit 0 usb-reset heal
+expect_text "nothing to heal"
+expect_enumerated_anew
+expect_stick4_untouched
+expect_locks_free
