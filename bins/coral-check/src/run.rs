@@ -125,7 +125,7 @@ fn examined(session: &Session, cli: &Cli) -> Result<(Report, u8)> {
     }
     let report = Report {
         corals,
-        pcie: pcie::corals(&session.host),
+        pcie: if cli.vm.is_none() && cli.port.is_none() { pcie::corals(&session.host) } else { Vec::new() },
         persistence: persistence::look(&session.host),
         problems: seen.problems,
         treated: cli.fixes() && !session.dry_run,

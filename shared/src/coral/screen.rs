@@ -101,7 +101,9 @@ impl Report {
         let Some(by) = &seen.by else {
             let now = if seen.in_running_kernel { ", only the running kernel has it" } else { "" };
             let commands = indented("  ", &seen.commands);
-            return format!("power: nothing keeps it on after a reboot{now}; one of these does:\n{commands}");
+            return format!(
+                "power: after a reboot only the kernel's default keeps it on, which power saving tools change{now}; one of these does:\n{commands}"
+            );
         };
         format!("power: stays on after a reboot ({by})\n")
     }
