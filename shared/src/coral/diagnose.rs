@@ -213,7 +213,12 @@ fn vm_side(host: &HostSide, vm: &VmSide, found: &mut Vec<Finding>) {
         HandleSide::None => {
             let why = why_detached(host, vm);
             let text = format!("the QEMU of {} does not hold it{why}", vm.title());
-            return found.push(Finding::new(State::QemuDetached, Severity::Critical, text).next(fix(&host.port)));
+            let next = match host.holders.iter().filter_map(|holder| holder.vmid).find(|vmid| *vmid != vm.vmid) {
+                Some(other) => format!("qm config {other}"),
+                None if vm.fits => fix(&host.port),
+                None => vm.by_port(&host.port),
+            };
+            return found.push(Finding::new(State::QemuDetached, Severity::Critical, text).next(next));
         }
         HandleSide::Live if told.is_some_and(|told| told.attached == Some(false)) => {
             let text = format!("the QEMU of {} has it open, but says that {} is not attached", vm.title(), vm.key);
@@ -233,7 +238,8 @@ fn vm_side(host: &HostSide, vm: &VmSide, found: &mut Vec<Finding>) {
     guest_side(host, vm, found);
 }
 
-fn unclaimed(host: &HostSide) -> bool {
+/// Whether QEMU's claim on the interfaces is gone, as after a reset from outside.
+pub(super) fn unclaimed(host: &HostSide) -> bool {
     !host.drivers.is_empty() && !host.drivers.iter().flatten().any(|driver| driver == "usbfs")
 }
 

@@ -1,6 +1,7 @@
 //! One screen of text for people.
 
 use super::{
+    diagnose::unclaimed,
     evidence::{Configuration, Evidence, Form, Guest, HandleSide, HostSide, VmSide},
     finding::Severity,
     fix::Patient,
@@ -123,7 +124,8 @@ pub(super) fn visible(evidence: &Evidence) -> Option<&VmSide> {
             (Guest::Lists(ids), None) => !ids.is_empty(),
             _ => false,
         };
-        vm.pid.is_some() && live && attached && same
+        let claimed = evidence.host.as_ref().is_none_or(|host| !unclaimed(host));
+        vm.pid.is_some() && live && attached && claimed && same
     };
     evidence.vms.iter().find(seen)
 }
@@ -232,6 +234,9 @@ mod tests {
         assert_eq!(with(&|vm| vm.guest = Guest::Lists(vec![BLANK])), None);
         assert_eq!(with(&|vm| vm.given = 2), None);
         assert_eq!(with(&|vm| vm.form = Form::Controller), Some(275));
+        let mut unclaimed = samples::healthy();
+        samples::host(&mut unclaimed).drivers = vec![None];
+        assert!(visible(&unclaimed).is_none());
         let inside = |vm: &mut VmSide| (vm.form, vm.handle) = (Form::Controller, HandleSide::None);
         assert_eq!(with(&inside), None);
         let mut evidence = samples::absent();
