@@ -77,7 +77,7 @@ fn check(session: &Session, cli: &Cli) -> Result<u8> {
         document["dry_run"] = session.dry_run.into();
         document["would"] = session.planned().into();
         session.output.json(&document)?;
-    } else {
+    } else if !cli.common.quiet || report.severity() > Severity::Ok {
         session.output.text(&report.text(&session.output));
     }
     code = code.max(published(session, cli, &report)?);
@@ -126,7 +126,7 @@ fn examined(session: &Session, cli: &Cli) -> Result<(Report, u8)> {
     }
     let report = Report {
         corals,
-        pcie: pcie::corals(&session.host),
+        pcie: if cli.vm.is_none() && cli.port.is_none() { pcie::corals(&session.host) } else { Vec::new() },
         persistence: persistence::look(&session.host),
         problems: seen.problems,
         treated: cli.fixes() && !session.dry_run,

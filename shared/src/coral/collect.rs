@@ -84,7 +84,8 @@ pub fn collect(session: &Session, wanted: &Wanted) -> Result<Seen> {
     for case in &mut cases {
         let evidence = &mut case.evidence;
         evidence.resets_allowed = wanted.resets_allowed;
-        evidence.not_given_to = wanted.vm.filter(|_| evidence.vms.is_empty());
+        let unlucky = configs.first().filter(|_| wanted.vm.is_some() && evidence.vms.is_empty());
+        evidence.not_given_to = unlucky.map(|config| (config.vmid, free_key(config)));
         let (port, peer) = match &evidence.host {
             Some(side) => (Some(side.port.as_str()), side.peer.as_deref()),
             None => (evidence.missed.port.as_deref(), None),
@@ -101,6 +102,11 @@ fn configurations(host: &Host, wanted: &Wanted) -> Result<(Vec<VmConfig>, Vec<St
     }
     let (configs, errors) = pve::load_all(host);
     Ok((configs, errors.iter().map(|(_, error)| format!("{error:#}")).collect()))
+}
+
+fn free_key(config: &VmConfig) -> Option<String> {
+    let free = |key: &String| config.usb.iter().all(|usb| usb.key != *key);
+    (0..pve::usb::MAX).map(|n| format!("usb{n}")).find(free)
 }
 
 fn is_wanted(coral: &UsbDevice<'_>, wanted: &Wanted) -> bool {

@@ -24,7 +24,7 @@ pub fn rungs(evidence: &Evidence, findings: &[Finding], force: bool) -> Vec<Rung
     }
     let vm = replugged(evidence);
     let held = vm.is_some_and(|vm| matches!(vm.handle, HandleSide::Live | HandleSide::Stale(_)));
-    let lost = has(&[State::QemuStale, State::QemuDetached, State::ClaimLost, State::GuestMissing]);
+    let lost = findings.iter().any(Finding::is_lost);
     let mut rungs = if has(&[State::Hung]) {
         match (held, vm) {
             (true, _) => vec![Rung::Replug, Rung::Port, Rung::Replug],

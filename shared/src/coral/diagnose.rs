@@ -65,6 +65,9 @@ fn absent(evidence: &Evidence, found: &mut Vec<Finding>) {
             text.push_str(&format!("; its controller {controller} died"));
             format!("usb-reset {port} --rung controller --controller {controller}")
         }
+        (Some(_), Some(port)) if missed.instead.is_none() => {
+            format!("check cable, plug and power; then: usb-reset {port} --rung port")
+        }
         _ => "check cable, plug and power; then: journalctl -k -g usb -n 20".into(),
     };
     found.push(Finding::new(State::HostAbsent, Severity::Critical, text).next(next));
@@ -140,21 +143,26 @@ fn fix(port: &str) -> String {
 
 fn host_only(evidence: &Evidence, host: &HostSide, found: &mut Vec<Finding>) {
     let port = &host.port;
-    let vm = evidence.not_given_to;
+    let vm = evidence.not_given_to.as_ref();
     let mut text = match vm {
-        Some(vmid) => format!("VM {vmid} is not given {port}"),
+        Some((vmid, _)) => format!("VM {vmid} is not given {port}"),
         None => format!("no VM is given {port}"),
     };
     let holders: Vec<_> = host.holders.iter().map(super::evidence::HolderSide::title).collect();
     // A container or a program of the host that uses it is a user as good as any.
     let used = !holders.is_empty() && vm.is_none();
+    let elsewhere = host.holders.iter().any(|holder| holder.vmid.is_some());
     if !holders.is_empty() {
         text.push_str(&format!("; held by {}", holders.join(", ")));
     }
     let severity = if used { Severity::Ok } else { Severity::Warning };
     let finding = Finding::new(State::HostOnly, severity, text);
-    let vmid = vm.map_or_else(|| "VMID".into(), |vmid| vmid.to_string());
-    found.push(if used { finding } else { finding.next(format!("qm set {vmid} --usb0 host={port}")) });
+    let next = match vm {
+        _ if used || elsewhere => None,
+        Some((vmid, key)) => key.as_ref().map(|key| format!("qm set {vmid} --{key} host={port}")),
+        None => Some(format!("qm set VMID --usbN host={port}")),
+    };
+    found.push(Finding { next, ..finding });
 }
 
 fn fragile(evidence: &Evidence, host: &HostSide, found: &mut Vec<Finding>) {
@@ -173,9 +181,19 @@ fn fragile(evidence: &Evidence, host: &HostSide, found: &mut Vec<Finding>) {
                 }
                 _ => format!("{line}: PVE compares ids, and refuses the next start when its id has changed"),
             },
+            (Form::Port, _) if !vm.fits && host.peer.as_deref() == Some(vm.source.as_str()) => {
+                format!("{line}, the other half of its socket: it is not given what comes up at {}", host.port)
+            }
+            (Form::Port, _) if !vm.fits => format!("{line}, which is empty, while it is at {} now", host.port),
             (Form::Port | Form::Controller, _) => continue,
         };
-        found.push(Finding::new(State::ConfigFragile, Severity::Warning, text).next(vm.by_port(&host.port)));
+        // What comes up at the wrong speed belongs back to where it was.
+        let finding = Finding::new(State::ConfigFragile, Severity::Warning, &text);
+        if vm.form == Form::Port && host.peer.as_deref() == Some(vm.source.as_str()) {
+            found.push(finding);
+            continue;
+        }
+        found.push(finding.next(vm.by_port(&host.port)));
     }
 }
 
@@ -195,7 +213,12 @@ fn vm_side(host: &HostSide, vm: &VmSide, found: &mut Vec<Finding>) {
         HandleSide::None => {
             let why = why_detached(host, vm);
             let text = format!("the QEMU of {} does not hold it{why}", vm.title());
-            return found.push(Finding::new(State::QemuDetached, Severity::Critical, text).next(fix(&host.port)));
+            let next = match host.holders.iter().filter_map(|holder| holder.vmid).find(|vmid| *vmid != vm.vmid) {
+                Some(other) => format!("qm config {other}"),
+                None if vm.fits => fix(&host.port),
+                None => vm.by_port(&host.port),
+            };
+            return found.push(Finding::new(State::QemuDetached, Severity::Critical, text).next(next));
         }
         HandleSide::Live if told.is_some_and(|told| told.attached == Some(false)) => {
             let text = format!("the QEMU of {} has it open, but says that {} is not attached", vm.title(), vm.key);
@@ -215,7 +238,8 @@ fn vm_side(host: &HostSide, vm: &VmSide, found: &mut Vec<Finding>) {
     guest_side(host, vm, found);
 }
 
-fn unclaimed(host: &HostSide) -> bool {
+/// Whether QEMU's claim on the interfaces is gone, as after a reset from outside.
+pub(super) fn unclaimed(host: &HostSide) -> bool {
     !host.drivers.is_empty() && !host.drivers.iter().flatten().any(|driver| driver == "usbfs")
 }
 

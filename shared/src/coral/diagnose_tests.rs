@@ -44,7 +44,7 @@ const CASES: &[(&str, State, Severity, Change)] = &[
     ("a container uses it", State::HostOnly, Severity::Ok, |e| e.vms.clear()),
     ("the VM asked about is not given it", State::HostOnly, Severity::Warning, |e| {
         e.vms.clear();
-        e.not_given_to = Some(276);
+        e.not_given_to = Some((276, Some("usb1".into())));
     }),
     ("by id", State::ConfigFragile, Severity::Warning, |e| e.vms[0].form = Form::Id),
     ("by mapping", State::ConfigFragile, Severity::Warning, |e| e.vms[0].form = Form::Mapping),
@@ -56,6 +56,14 @@ const CASES: &[(&str, State, Severity, Change)] = &[
         e.vms[0].form = Form::Mapping;
         e.vms[0].means = Some(Err("no such mapping".into()));
         e.vms[0].handle = HandleSide::None;
+    }),
+    ("by the other half of its socket, stopped", State::ConfigFragile, Severity::Warning, |e| {
+        stopped(&mut e.vms[0]);
+        (e.vms[0].fits, e.vms[0].source) = (false, "1-3".into());
+    }),
+    ("by a port that it was moved from, stopped", State::ConfigFragile, Severity::Warning, |e| {
+        stopped(&mut e.vms[0]);
+        (e.vms[0].fits, e.vms[0].source) = (false, "4-1".into());
     }),
     ("stopped", State::VmStopped, Severity::Ok, |e| stopped(&mut e.vms[0])),
     ("stopped and by id", State::ConfigFragile, Severity::Warning, |e| {
@@ -244,7 +252,7 @@ prop_compose! {
 prop_compose! {
     fn anything()(
         host in proptest::option::of(hosts()), vms in proptest::collection::vec(vms(), 0..4),
-        not_given_to in any::<Option<u32>>(), counts in any::<Option<[u32; 5]>>(), resets_allowed in any::<u32>(),
+        not_given_to in any::<Option<(u32, Option<String>)>>(), counts in any::<Option<[u32; 5]>>(), resets_allowed in any::<u32>(),
         port in any::<Option<String>>(), controller in any::<Option<String>>(),
     ) -> Evidence {
         let events = counts.map(|[resets, link_errors, config_refused, over_current, controller_died]| Events {

@@ -13,8 +13,8 @@ pub struct Evidence {
     pub missed: Missed,
     /// The VMs that are given it, the one that matters most first.
     pub vms: Vec<VmSide>,
-    /// A VM that was asked about and is not given it.
-    pub not_given_to: Option<u32>,
+    /// A VM that was asked about and is not given it, and its next free key: `usb1`.
+    pub not_given_to: Option<(u32, Option<String>)>,
     /// What the kernel logged in the last hour; `None` where the log cannot be read.
     pub events: Option<Events>,
     /// How many resets an hour are no fault.

@@ -96,6 +96,12 @@ impl Finding {
         Self { state, severity, text: text.into(), next: None }
     }
 
+    /// Whether the VM that should have it has lost it. A second VM that is given it too has lost nothing.
+    pub fn is_lost(&self) -> bool {
+        let lost = [State::QemuStale, State::QemuDetached, State::GuestMissing];
+        self.state == State::ClaimLost || (self.severity == Severity::Critical && lost.contains(&self.state))
+    }
+
     /// Adds the next command.
     #[must_use]
     pub fn next(mut self, next: impl Into<String>) -> Self {

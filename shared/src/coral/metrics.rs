@@ -88,3 +88,68 @@ fn text(host: &Host, report: &Report) -> String {
 fn escaped(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::Config,
+        coral::{
+            collect::Case,
+            diagnose::samples,
+            evidence::{Evidence, Guest},
+            fix::Patient,
+            pcie, persistence,
+        },
+        deadline::Deadline,
+        log::Log,
+        report::Output,
+    };
+    use std::time::Duration;
+
+    fn report(host: &Host, evidence: Evidence) -> Report {
+        Report {
+            corals: vec![Patient::new(Case { evidence, passed: vec![] })],
+            pcie: pcie::corals(host),
+            persistence: persistence::look(host),
+            problems: vec![],
+            treated: false,
+        }
+    }
+
+    #[test]
+    fn the_file_is_what_node_exporter_reads() {
+        let dir = tempfile::tempdir().unwrap();
+        let host = Host::new(dir.path());
+        let file = dir.path().join("coral.prom");
+        let report = report(&host, samples::healthy());
+        let deadline = Deadline::after(Duration::from_secs(20));
+        let session = Session::new(host, Config::default(), deadline, Log::new("test", -1), Output::new(false));
+        write(&session, &report, &file).unwrap();
+        let text = fs::read_to_string(&file).unwrap();
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o644);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no temporary file stays");
+        assert!(text.contains(
+            "# TYPE pve_hooks_coral_state gauge\npve_hooks_coral_state{port=\"2-3\",state=\"host_absent\"} 0\n"
+        ));
+        assert!(text.contains("pve_hooks_coral_state{port=\"2-3\",state=\"ok\"} 1\n"), "{text}");
+        assert!(text.ends_with('\n'));
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            let (series, value) = line.rsplit_once(' ').unwrap();
+            assert!(series.ends_with('}') && value.parse::<f64>().is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_unknown_has_no_sample() {
+        let mut evidence = samples::healthy();
+        evidence.vms[0].guest = Guest::Unknown("agent".into());
+        evidence.vms[0].handle = HandleSide::Unknown("hidden".into());
+        evidence.events = None;
+        let host = Host::new("/nonexistent");
+        let text = text(&host, &report(&host, evidence));
+        for name in ["guest_visible", "handle_live", "resets"] {
+            assert!(!text.contains(name), "{text}");
+        }
+    }
+}

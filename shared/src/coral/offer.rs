@@ -2,7 +2,7 @@
 
 use super::{
     evidence::Evidence,
-    finding::{Finding, Severity, State},
+    finding::{Finding, State},
 };
 use crate::usb::XHCI;
 
@@ -48,8 +48,7 @@ pub fn reboot_cures(evidence: &Evidence, findings: &[Finding]) -> Option<u32> {
     let host = evidence.host.as_ref()?;
     let vm = evidence.vms.first().filter(|vm| vm.pid.is_some())?;
     let elsewhere = host.holders.iter().any(|holder| holder.vmid.is_some_and(|vmid| vmid != vm.vmid));
-    let lost = [State::Hung, State::QemuStale, State::QemuDetached, State::ClaimLost, State::GuestMissing];
-    let found = findings.iter().any(|finding| lost.contains(&finding.state));
+    let found = findings.iter().any(|finding| finding.state == State::Hung || finding.is_lost());
     (found && !elsewhere).then_some(vm.vmid)
 }
 
@@ -89,8 +88,8 @@ pub fn advice(evidence: &Evidence, findings: &[Finding], treated: bool) -> Vec<S
     for offer in &offers {
         add(offer.command());
     }
-    let bad = findings.iter().any(|finding| finding.severity == Severity::Critical);
-    if let Some(vm) = evidence.vms.first().filter(|vm| vm.pid.is_some() && (bad || treated)) {
+    let anew = treated || offers.iter().any(|offer| matches!(offer, Offer::Reboot { .. }));
+    if let Some(vm) = evidence.vms.first().filter(|vm| vm.pid.is_some() && anew) {
         add("docker restart frigate".into());
         add("docker logs frigate 2>&1 | tail -50 | grep -i edgetpu".into());
         add(format!("coral-check --vm {}", vm.vmid));
@@ -131,6 +130,11 @@ mod tests {
         assert_eq!(offers(&evidence, &diagnose(&evidence)), []);
         evidence.vms[0].handle = HandleSide::None;
         samples::host(&mut evidence).holders = vec![samples::holder(276)];
+        assert_eq!(offers(&evidence, &diagnose(&evidence)), []);
+        // A second VM that is given it too is no reason to reboot the one that has it.
+        let mut evidence = samples::healthy();
+        evidence.vms.push(samples::vm(276));
+        evidence.vms[1].handle = HandleSide::None;
         assert_eq!(offers(&evidence, &diagnose(&evidence)), []);
     }
 

@@ -1,6 +1,7 @@
 //! One screen of text for people.
 
 use super::{
+    diagnose::unclaimed,
     evidence::{Configuration, Evidence, Form, Guest, HandleSide, HostSide, VmSide},
     finding::Severity,
     fix::Patient,
@@ -101,7 +102,9 @@ impl Report {
         let Some(by) = &seen.by else {
             let now = if seen.in_running_kernel { ", only the running kernel has it" } else { "" };
             let commands = indented("  ", &seen.commands);
-            return format!("power: nothing keeps it on after a reboot{now}; one of these does:\n{commands}");
+            return format!(
+                "power: after a reboot only the kernel's default keeps it on, which power saving tools change{now}; one of these does:\n{commands}"
+            );
         };
         format!("power: stays on after a reboot ({by})\n")
     }
@@ -121,7 +124,8 @@ pub(super) fn visible(evidence: &Evidence) -> Option<&VmSide> {
             (Guest::Lists(ids), None) => !ids.is_empty(),
             _ => false,
         };
-        vm.pid.is_some() && live && attached && same
+        let claimed = evidence.host.as_ref().is_none_or(|host| !unclaimed(host));
+        vm.pid.is_some() && live && attached && claimed && same
     };
     evidence.vms.iter().find(seen)
 }
@@ -230,6 +234,9 @@ mod tests {
         assert_eq!(with(&|vm| vm.guest = Guest::Lists(vec![BLANK])), None);
         assert_eq!(with(&|vm| vm.given = 2), None);
         assert_eq!(with(&|vm| vm.form = Form::Controller), Some(275));
+        let mut unclaimed = samples::healthy();
+        samples::host(&mut unclaimed).drivers = vec![None];
+        assert!(visible(&unclaimed).is_none());
         let inside = |vm: &mut VmSide| (vm.form, vm.handle) = (Form::Controller, HandleSide::None);
         assert_eq!(with(&inside), None);
         let mut evidence = samples::absent();
