@@ -62,6 +62,8 @@ places! {
     proc_locks = "proc/locks";
     /// The kernel's log.
     kernel_log = "dev/kmsg";
+    /// Where the syslog daemon listens.
+    syslog = "dev/log";
     /// The cluster file system of Proxmox VE.
     pve = "etc/pve";
     /// The VM configurations of this node.
