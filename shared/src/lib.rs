@@ -10,6 +10,7 @@ pub mod fault;
 pub mod gpu;
 pub mod host;
 pub mod kernel_log;
+pub mod limits;
 pub mod lock;
 pub mod log;
 pub mod modprobe_d;
