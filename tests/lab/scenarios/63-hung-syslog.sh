@@ -16,7 +16,8 @@ hang() {
     # shellcheck disable=SC2016
     perl -MSocket -MFcntl -e '
         my $stream = $ARGV[0] eq "stream";
-        socket(my $log, PF_UNIX, $stream ? SOCK_STREAM : SOCK_DGRAM, 0) && bind($log, pack_sockaddr_un("/dev/log")) or die;
+        socket(my $log, PF_UNIX, $stream ? SOCK_STREAM : SOCK_DGRAM, 0) or die;
+        bind($log, pack_sockaddr_un("/dev/log")) or die;
         !$stream || listen($log, 1) or die;
         my @clients;
         while (1) {
