@@ -55,15 +55,27 @@ new_enough() {
     [ "${minor:-0}" -ge 88 ]
 }
 
+# What apt says is only of interest when it fails.
+get() {
+    if [ "$dry" ]; then
+        say "would run: apt-get install $*"
+        return 0
+    fi
+    said=$(DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@" 2>&1) || {
+        printf '%s\n' "$said" >&2
+        return 1
+    }
+}
+
 compiler() {
-    PATH=$PATH:$HOME/.cargo/bin:/usr/lib/rust-web/bin
+    PATH=$PATH:${HOME:-/root}/.cargo/bin:/usr/lib/rust-web/bin
     export PATH
     if new_enough && command -v cc >/dev/null; then return; fi
     [ "$(id -u)" = 0 ] || die "a Rust compiler (1.88 or newer) and a C compiler are needed; run as root to install them"
     act apt-get -qq update
-    act env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends ca-certificates gcc libc6-dev >/dev/null
+    get ca-certificates gcc libc6-dev || die "apt could not install a C compiler"
     if ! new_enough; then
-        act env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends rustc-web cargo-web >/dev/null ||
+        get rustc-web cargo-web ||
             die "no Rust compiler of 1.88 or newer in apt; install one (https://rustup.rs) and try again"
     fi
     [ "$dry" ] || new_enough || die "the Rust compiler is older than 1.88: $(rustc --version)"

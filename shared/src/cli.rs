@@ -1,6 +1,8 @@
 //! The options that every program has, and the one place where a run ends.
 
-use crate::{config::Config, deadline::Deadline, fault::Fault, host::Host, log::Log, report::Output, session::Session};
+use crate::{
+    config::Config, deadline::Deadline, fault::Fault, host::Host, limits, log::Log, report::Output, session::Session,
+};
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
@@ -50,6 +52,7 @@ impl Common {
 
     /// The host that is looked at.
     pub fn host(&self) -> Result<Host> {
+        limits::loosen()?;
         if self.root.is_dir() {
             return Ok(Host::new(&self.root));
         }

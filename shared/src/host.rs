@@ -64,6 +64,8 @@ places! {
     proc_unix_sockets = "proc/net/unix";
     /// The kernel's log.
     kernel_log = "dev/kmsg";
+    /// Where the syslog daemon listens.
+    syslog = "dev/log";
     /// The cluster file system of Proxmox VE.
     pve = "etc/pve";
     /// The VM configurations of this node.

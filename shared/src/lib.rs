@@ -12,6 +12,7 @@ pub mod gpu;
 pub mod host;
 pub mod in_use;
 pub mod kernel_log;
+pub mod limits;
 pub mod lock;
 pub mod log;
 pub mod modprobe_d;

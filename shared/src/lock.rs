@@ -9,12 +9,12 @@ use fs2::FileExt;
 use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, Read, Seek, SeekFrom, Write},
+    io::{ErrorKind, Read, Seek, SeekFrom, Write},
     os::{
         fd::{AsRawFd, RawFd},
-        unix::fs::{DirBuilderExt, OpenOptionsExt},
+        unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     },
-    path::PathBuf,
+    path::{Path, PathBuf},
     thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -51,15 +51,7 @@ pub struct Locks {
 impl Locks {
     /// Takes all of `names`, in sorted order so that two callers never wait for each other, by the deadline.
     pub fn take(host: &Host, names: &[String], command: &str, deadline: &Deadline) -> Result<Self> {
-        let dir = directory(host);
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&dir)
-            .with_context(|| format!("cannot create {}", dir.display()))?;
-        let meta = fs::symlink_metadata(host.run_dir())
-            .with_context(|| format!("cannot look at {}", host.run_dir().display()))?;
-        if !meta.is_dir() {
+        if fs::symlink_metadata(host.run_dir()).is_ok_and(|meta| !meta.is_dir()) {
             let dir = host.run_dir();
             return Fault::refused(format!("{} is a link, not a directory", host.shown(&dir)))
                 .next(format!("rm {}", host.shown(&dir)))
@@ -73,7 +65,7 @@ impl Locks {
         let mut locks =
             Self { files: Vec::new(), holder: Holder { pid, worker: None, command: command.into(), since } };
         for name in &names {
-            locks.files.push(take_one(host, name, deadline)?);
+            locks.files.extend(take_one(host, name, deadline, &locks.files)?);
         }
         locks.write_holder();
         Ok(locks)
@@ -106,27 +98,50 @@ fn directory(host: &Host) -> PathBuf {
     host.run_dir().join("lock")
 }
 
-fn take_one(host: &Host, name: &str, deadline: &Deadline) -> Result<File> {
-    let path = directory(host).join(name);
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .custom_flags(nix::libc::O_NOFOLLOW)
-        .open(&path)
-        .with_context(|| format!("cannot open the lock {}", path.display()))?;
+/// `None` when one of `held` is that very lock.
+fn take_one(host: &Host, name: &str, deadline: &Deadline, held: &[File]) -> Result<Option<File>> {
+    let (path, mut file) = open(host, name)?;
+    let place = |file: &File| file.metadata().map(|meta| (meta.dev(), meta.ino())).ok();
+    if held.iter().any(|other| place(other) == place(&file)) {
+        return Ok(None);
+    }
     loop {
         match FileExt::try_lock_exclusive(&file) {
-            Ok(()) => return Ok(file),
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock && !deadline.expired() => {
+            Ok(()) => return Ok(Some(file)),
+            Err(e) if e.kind() == ErrorKind::WouldBlock && !deadline.expired() => {
                 thread::sleep(Duration::from_millis(10).min(deadline.remaining()));
             }
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => return busy(host, name, &mut file, deadline),
+            Err(e) if e.kind() == ErrorKind::WouldBlock => return busy(host, name, &mut file, deadline),
             Err(e) => return Err(e).with_context(|| format!("cannot lock {}", path.display())),
         }
     }
+}
+
+/// The file of a lock. Where there is no room for it, or all is read-only, the nearest directory is locked in its place:
+/// a GPU must be able to come back then, too.
+fn open(host: &Host, name: &str) -> Result<(PathBuf, File)> {
+    let own = directory(host).join(name);
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(directory(host));
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(nix::libc::O_NOFOLLOW);
+    let error = match made.and_then(|()| options.open(&own)) {
+        Ok(file) => return Ok((own, file)),
+        Err(error) => error,
+    };
+    let no_room =
+        matches!(error.kind(), ErrorKind::ReadOnlyFilesystem | ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+    match open_nearest(host, &own).filter(|_| no_room) {
+        Some(found) => Ok(found),
+        None => Err(error).with_context(|| format!("cannot open the lock {}", own.display())),
+    }
+}
+
+/// A file as it is, or the nearest directory above it, inside the host tree.
+fn open_nearest(host: &Host, path: &Path) -> Option<(PathBuf, File)> {
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(nix::libc::O_NOFOLLOW);
+    let mut places = path.ancestors().take_while(|place| *place != host.at(""));
+    places.find_map(|place| Some((place.to_owned(), options.open(place).ok()?)))
 }
 
 fn busy<T>(host: &Host, name: &str, file: &mut File, deadline: &Deadline) -> Result<T> {
@@ -136,6 +151,10 @@ fn busy<T>(host: &Host, name: &str, file: &mut File, deadline: &Deadline) -> Res
     let holder = read_holder(file);
     let pid = holder.living_pid(host);
     let what = format!("{name} is locked by pid {pid} ({}); waited {waited}", holder.command);
+    if holder.pid == 0 {
+        let what = format!("{name} is locked by somebody who could not leave his name there; waited {waited}");
+        return Fault::busy(what).next("wait for it; ps -ef | grep -e gpu-bind -e pve-hook").fail();
+    }
     match proc::blocked_writers(host).into_iter().find(|w| w.pid == pid) {
         Some(writer) => Fault::wedged(format!("{what}; the kernel has not answered its write to {}", writer.file))
             .next("gpu-bind doctor")
@@ -183,6 +202,19 @@ mod tests {
         drop(first);
         assert!(holder(&host, "slot-a").is_none());
         take(&host, &["slot-b"], 0).unwrap();
+    }
+
+    #[test]
+    fn without_room_for_its_file_it_is_a_lock_all_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let host = Host::new(dir.path());
+        drop(take(&host, &["slot-a"], 0).unwrap());
+        let nearest = |name: &str| open_nearest(&host, &directory(&host).join(name)).unwrap();
+        let (place, file) = nearest("slot-b");
+        assert_eq!(place, directory(&host));
+        FileExt::try_lock_exclusive(&file).unwrap();
+        assert!(FileExt::try_lock_exclusive(&nearest("slot-c").1).is_err());
+        assert_eq!(nearest("slot-a").0, place.join("slot-a"));
     }
 
     #[test]

@@ -1,18 +1,29 @@
 //! What is told while a program runs: progress to stderr, changes to syslog as well. stdout is for data only.
 
+use crate::host::Host;
+use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, UnixAddr, socket};
 use std::{
     cell::{OnceCell, RefCell},
     io::{self, Write},
+    os::{fd::AsRawFd, unix::net::UnixDatagram},
+    path::Path,
 };
 use syslog::{Facility, Formatter3164, Logger, LoggerBackend};
 
-/// A syslog daemon that is stopped, or that does not read, must not hold up a VM: what it does not take at once is dropped.
-fn never_wait(logger: &Logger<LoggerBackend, Formatter3164>) {
-    let _ = match &logger.backend {
-        LoggerBackend::Unix(socket) => socket.set_nonblocking(true),
-        LoggerBackend::UnixStream(stream) => stream.get_ref().set_nonblocking(true),
-        _ => Ok(()),
-    };
+/// A syslog daemon that is stopped, or that does not read, must not hold up a VM: what it does not take at once is dropped,
+/// and where it does not even accept us there is none.
+fn connect(path: &Path) -> io::Result<LoggerBackend> {
+    let datagrams = UnixDatagram::unbound()?;
+    datagrams.set_nonblocking(true)?;
+    match datagrams.connect(path) {
+        Ok(()) => return Ok(LoggerBackend::Unix(datagrams)),
+        Err(error) if error.raw_os_error() == Some(nix::libc::EPROTOTYPE) => {}
+        Err(error) => return Err(error),
+    }
+    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+    let stream = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    socket::connect(stream.as_raw_fd(), &UnixAddr::new(path)?)?;
+    Ok(LoggerBackend::UnixStream(io::BufWriter::new(stream.into())))
 }
 
 /// Where messages go.
@@ -72,8 +83,7 @@ impl Log {
                 process: self.program.into(),
                 pid: std::process::id(),
             };
-            let logger = syslog::unix(formatter).ok();
-            logger.inspect(never_wait)
+            connect(&Host::default().syslog()).ok().map(|backend| Logger { formatter, backend })
         });
         if let Some(Some(logger)) = cell.get_mut() {
             let _ = if warning { logger.warning(text) } else { logger.notice(text) };

@@ -4,10 +4,9 @@ mod cli;
 mod run;
 mod show;
 
-use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
+    let cli = cli::Cli::read();
     passthrough::cli::finish("gpu-bind", cli.common.json, run::run(&cli))
 }

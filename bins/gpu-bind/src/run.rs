@@ -8,7 +8,7 @@ use anyhow::Result;
 use passthrough::{
     fault::Fault,
     gpu::{
-        attach::attach,
+        attach::attach_for_good,
         cycle::cycle,
         detach::{Consent, Outcome, detach, may_detach},
         doctor,
@@ -89,7 +89,7 @@ fn moved(session: &Session, change: &Change, verb: &'static str) -> Result<u8> {
         let mut op = Operation::new(session, &mut access, unit, verb);
         let outcome = match verb {
             "detach" => detach(&mut op, None, consent),
-            "attach" => attach(&mut op, &world, Duration::ZERO, consent),
+            "attach" => attach_for_good(&mut op, &world, consent),
             _ => cycle(&mut op, &world, consent),
         };
         if matches!(outcome, Ok(Outcome::Unchanged)) {

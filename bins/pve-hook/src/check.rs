@@ -191,6 +191,7 @@ fn text(checked: &[Checked]) -> String {
                 }
                 Checkable::Usb { key, host, mapping } => (key, host.clone(), mapping),
             };
+            let what = if what.is_empty() { "not found".into() } else { what };
             let mapping = mapping.as_ref().map(|name| format!("  (mapping {name})")).unwrap_or_default();
             text.push_str(&format!("  {key}: {what}{mapping}\n"));
         }

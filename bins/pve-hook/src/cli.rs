@@ -59,6 +59,7 @@ pub enum Verb {
         vmids: Vec<u32>,
     },
     /// Wait until the start of a VM has ended, and return its devices if it does not run (started by pre-start)
+    #[command(hide = true)]
     Guard {
         /// The VM
         vmid: u32,

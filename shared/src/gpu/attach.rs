@@ -3,7 +3,7 @@
 use super::{
     detach::{Consent, Outcome, nobody_has_it_open},
     drivers::{load_modules, load_vfio},
-    leftover::forgettable,
+    leftover::{self, forgettable},
     observe::Observation,
     operation::Operation,
     plan,
@@ -47,6 +47,16 @@ pub fn attach(op: &mut Operation, world: &LazyWorld, patience: Duration, consent
         nobody_has_it_open(op.session, &op.unit, consent)?;
     }
     to_host(op, seen, lost)
+}
+
+/// What a person asks for: the same, and for a unit that is there already, that it also stays there when it is probed again.
+pub fn attach_for_good(op: &mut Operation, world: &LazyWorld, consent: Consent) -> Result<Outcome> {
+    let outcome = attach(op, world, Duration::ZERO, consent)?;
+    if outcome == Outcome::Changed {
+        return Ok(outcome);
+    }
+    let seen = op.observe()?;
+    leftover::forget(op, &seen)
 }
 
 fn wrong_host_driver(op: &Operation, seen: &Observation) -> Result<bool> {

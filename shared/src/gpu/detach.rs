@@ -61,10 +61,9 @@ pub fn detach(op: &mut Operation, vmid: Option<u32>, consent: Consent) -> Result
     keep_baseline(op, &seen);
     let before = op.record.clone();
     remember_originals(op, &seen, vmid);
-    if let Err(refusal) = clear_the_way(op, consent) {
+    if let Err(refusal) = clear_the_way(op, consent).and_then(|()| op.save()) {
         return stay(op, before, refusal);
     }
-    op.save()?;
     let result = leave_host(op, &seen);
     match result {
         Ok(()) => {
@@ -203,9 +202,9 @@ fn stay<T>(op: &mut Operation, before: Record, refusal: anyhow::Error) -> Result
     let saved = !stopped.is_empty();
     op.record = before;
     if saved && op.record.exists() {
-        op.save()?;
+        op.try_save();
     } else if saved {
-        op.record.forget(&op.session.host, &op.unit)?;
+        op.forget();
     }
     Err(refusal)
 }

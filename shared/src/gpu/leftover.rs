@@ -1,11 +1,18 @@
 //! Ids that PVE has taught vfio-pci and never takes back.
 
-use super::{observe::Observation, operation::Operation, plan::VFIO};
+use super::{
+    detach::Outcome,
+    observe::Observation,
+    operation::Operation,
+    plan::{Step, VFIO},
+};
 use crate::{
     host::{Host, names},
     pci::{Address, Device, Reservations},
     pve::{self, config_lock},
 };
+use anyhow::Result;
+use std::cell::Cell;
 
 /// The ids that vfio-pci may forget: PVE leaves them behind, and a re-probe would then go to vfio-pci. Not those of another
 /// device that is on vfio-pci or that PVE is just binding, nor those that were reserved at boot: `remove_id` drops these as
@@ -24,6 +31,27 @@ pub fn forgettable(op: &Operation, seen: &Observation) -> Vec<(u16, u16)> {
         }
     }
     if host.pci_driver(VFIO).is_dir() { ids } else { Vec::new() }
+}
+
+/// Takes the ids of a unit that is on the host away from vfio-pci. Whether one was there is only told by the kernel's answer.
+pub fn forget(op: &mut Operation, seen: &Observation) -> Result<Outcome> {
+    let mut outcome = Outcome::Unchanged;
+    for id in forgettable(op, seen) {
+        let step = Step::RemoveId(VFIO.into(), id);
+        let (path, value) = step.write(&op.session.host);
+        // A dry run cannot know.
+        let absent = Cell::new(op.session.dry_run);
+        let is_absent = |errno| {
+            absent.set(step.tolerates(errno));
+            absent.get()
+        };
+        op.write(&path, &value, is_absent)?;
+        if !absent.get() {
+            op.done(&format!("attached: vfio-pci kept the id {:04x}:{:04x} and has forgotten it", id.0, id.1));
+            outcome = Outcome::Changed;
+        }
+    }
+    Ok(outcome)
 }
 
 /// Devices of VMs that PVE is just starting: between its `new_id` and its `bind`, the id must stay.

@@ -98,12 +98,28 @@ impl<'a> Operation<'a> {
         }
         self.record.by.clone_from(&self.by);
         self.record.at = now();
-        self.record.save(&self.session.host, &self.unit)
+        let saved = self.record.save(&self.session.host, &self.unit);
+        saved.or_else(|error| {
+            let dir = self.session.host.shown(&self.session.host.run_dir());
+            Fault::problem(format!("{}: no record of the way back: {error:#}", self.unit.address))
+                .next(format!("findmnt -T {dir}; df -h {dir}; df -i {dir}; ulimit -f   (it must be writable)"))
+                .fail()
+        })
     }
 
     /// The same on the way home, where a disk that is full must not keep a GPU from coming back.
     pub fn try_save(&mut self) {
         if let Err(error) = self.save() {
+            self.session.log.warn(&format!("{error:#}; going on without"));
+        }
+    }
+
+    /// Removes the record: the unit is where it was before. One that cannot be removed says nothing about where it is.
+    pub fn forget(&mut self) {
+        if self.session.dry_run {
+            return;
+        }
+        if let Err(error) = self.record.forget(&self.session.host, &self.unit) {
             self.session.log.warn(&format!("{error:#}; going on without"));
         }
     }

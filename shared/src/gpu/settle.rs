@@ -45,9 +45,7 @@ pub fn settle(op: &mut Operation, seen: &Observation) -> Result<()> {
     // The GPU is back whatever becomes of the units, and these have their own time.
     let deadline = if op.deadline.expired() { Deadline::after(Duration::from_secs(10)) } else { op.deadline };
     let started = units::start(op.session, &stopped, &deadline);
-    if !op.session.dry_run {
-        op.record.forget(&op.session.host, &op.unit)?;
-    }
+    op.forget();
     started
 }
 

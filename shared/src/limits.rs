@@ -1,0 +1,51 @@
+//! The caller's resource limits. They may be those of a service that was made for something else, and must neither end a
+//! program in the middle of a move nor make it take for absent what it could not open.
+
+use crate::fault::Fault;
+use anyhow::Result;
+use nix::sys::{
+    resource::{Resource, getrlimit, rlim_t, setrlimit},
+    signal::{SigHandler, Signal, signal},
+};
+
+/// Open files that are enough for everything.
+const PLENTY: rlim_t = 1024;
+/// With fewer than this, directories of the host might look empty.
+const FEWEST: rlim_t = 64;
+
+/// Makes what can be made of them; fails where the host could not be looked at.
+pub fn loosen() -> Result<()> {
+    // A file that may not grow any more (ulimit -f) is then an error, like a disk that is full.
+    // SAFETY: no handler is installed that could interrupt anything.
+    #[allow(unsafe_code)]
+    let ignored = unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) };
+    ignored?;
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    if soft >= PLENTY {
+        return Ok(());
+    }
+    // Beyond the hard limit only for root.
+    setrlimit(Resource::RLIMIT_NOFILE, PLENTY, hard.max(PLENTY))
+        .or_else(|_| setrlimit(Resource::RLIMIT_NOFILE, hard.min(PLENTY), hard))?;
+    match getrlimit(Resource::RLIMIT_NOFILE)?.0 {
+        now if now < FEWEST => {
+            Fault::problem(format!("only {now} files may be open at once: too few to look at the host"))
+                .next(format!("ulimit -n {PLENTY}"))
+                .fail()
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_low_limit_is_raised_as_far_as_allowed() {
+        let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+        setrlimit(Resource::RLIMIT_NOFILE, soft.min(200), hard).unwrap();
+        loosen().unwrap();
+        assert!(getrlimit(Resource::RLIMIT_NOFILE).unwrap().0 >= hard.min(PLENTY));
+    }
+}

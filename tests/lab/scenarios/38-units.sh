@@ -1,0 +1,81 @@
+# Units of config.toml: stopped before the GPU leaves, started when it is back, whatever happens in between.
+# timeout: 360
+mkdir -p /etc/pve-hooks /run/systemd/system /run/lab/units
+printf '[gpu."01:00"]\nunits = ["display-manager.service", "absent.service"]\n' >/etc/pve-hooks/config.toml
+gpu_vm 111
+snapshot_neighbour
+unit=/run/lab/units/display-manager
+trap 'rm -rf /run/lab/units' EXIT
+unit_runs() { [[ -e $unit && ! -e /run/lab/units/absent ]] || fail "units that run: $(echo /run/lab/units/*)"; }
+
+# The unit has the GPU open as long as it runs.
+serve() {
+    : >$unit
+    (
+        exec 9<"/dev/dri/$(cd "$DEV/$GPU/drm" && echo card?)"
+        while [[ -e $unit ]]; do nap 0.01; done
+    ) &
+    nap 0.3
+}
+serve
+expect_exit 0 gpu-bind detach 01:00
+expect_vfio
+[[ ! -e $unit ]] || fail "the unit was not stopped"
+expect_exit 0 gpu-bind attach 01:00
+unit_runs
+expect_host
+
+# Somebody else has it open: nothing moves, and the unit runs again.
+serve
+hold_open "/dev/dri/$(cd "$DEV/$GPU/drm" && echo card?)"
+expect_exit 3 gpu-bind detach 01:00
+expect_text "pid $OPENER"
+unit_runs
+kill "$OPENER"
+wait_for 5 dead "$OPENER"
+rm $unit
+expect_host
+
+# The move fails half-way.
+spoil() {
+    until [[ $(attr "$DEV/$1/driver_override") == vfio-pci ]]; do nap 0.01; done
+    put nonsense "$DEV/$1/driver_override"
+}
+: >$unit
+spoil "$GPU" &
+spoiler=$!
+expect_exit 255 qm start 111
+wait $spoiler
+expect_text "$GPU"
+unit_runs
+expect_host
+
+# The program is killed.
+heal() {
+    expect_exit 0 gpu-bind reconcile
+    expect_host
+    expect_locks_free
+    unit_runs
+    expect_neighbour_untouched
+}
+prepare_attached() {
+    is_driver "$GPU" bochs-drm || expect_exit 0 gpu-bind attach 01:00
+    : >$unit
+}
+campaign "gpu-bind detach with a unit" prepare_attached gpu-bind detach 01:00
+# On the way home it matters from when the GPU is back until the unit runs: the last writes.
+prepare_detached() {
+    is_driver "$GPU" vfio-pci && return 0
+    : >$unit
+    expect_exit 0 gpu-bind detach 01:00
+}
+CASES=0 HEALED=0 BROKEN=''
+for ((point = 9; ; point++)); do
+    crash_at $point prepare_detached gpu-bind attach 01:00
+    ((STATUS == 137)) || break
+done
+note "gpu-bind attach with a unit: $HEALED of $CASES"
+[[ -z $BROKEN ]] || fail "not healed after a crash at:$BROKEN"
+((CASES > 1)) || fail "attach makes only $((point - 1)) writes"
+unit_runs
+expect_host
