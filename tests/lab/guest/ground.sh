@@ -84,6 +84,7 @@ reset_hardware() {
         rm "$f"
     done
     rm -f /etc/modprobe.d/lab-*
+    reset_usb || return 1
     if [[ -e /run/lab/plugged ]]; then
         third_gone || unplug_third >/dev/null
         wait_for 15 third_gone || { echo "$GPU3 does not go" && return 1; }
@@ -138,7 +139,7 @@ reset_attributes() {
 
 reset_files() {
     local f
-    rm -rf /run/pve-hooks /var/lib/pve-hooks /etc/pve-hooks /run/systemd/system /run/lab/knob
+    rm -rf /run/pve-hooks /var/lib/pve-hooks /etc/pve-hooks /run/systemd/system /run/lab/knob /run/lab/guest
     rm -f /etc/pve/nodes/lab/qemu-server/* /etc/pve/mapping/* /run/qemu-server/* \
         /var/lock/qemu-server/* /run/lab/log/*
     for f in /var/lib/vz/snippets/*; do

@@ -1,0 +1,134 @@
+/* qmp: what the lab does with a QEMU's monitor socket. Native, because starting an interpreter costs seconds
+ * in emulation.
+ *
+ *   qmp ask SOCKET JSON...          one connection: each command's answer and the events before it
+ *   qmp hold SOCKET                 stays connected, and says "held" when it is
+ *   qmp spy SOCKET LOG [COMMAND]    listens on SOCKET and passes on to SOCKET.real; logs each command;
+ *                                   the first COMMAND gets an error instead
+ *   qmp quote FILE                  the file's bytes as a JSON string
+ */
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static int die(const char *what) {
+    perror(what);
+    exit(1);
+}
+
+static int open_socket(const char *path, int listening) {
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
+    if (listening ? bind(s, (void *)&a, sizeof a) || listen(s, 5) : connect(s, (void *)&a, sizeof a)) die(path);
+    return s;
+}
+
+/* Prints up to and with the answer; what is not asked for (the greeting) is not printed. */
+static void answer(FILE *in, int quiet) {
+    static char line[1 << 16];
+    for (;;) {
+        if (!fgets(line, sizeof line, in)) {
+            fprintf(stderr, "the monitor closed the connection\n");
+            exit(1);
+        }
+        if (!quiet) fputs(line, stdout);
+        if (strstr(line, "\"QMP\":") || strstr(line, "\"return\":") || strstr(line, "\"error\":")) return;
+    }
+}
+
+static int ask(const char *path, char **commands) {
+    int s = open_socket(path, 0);
+    FILE *in = fdopen(s, "r");
+    alarm(15);
+    answer(in, 1);
+    dprintf(s, "{\"execute\":\"qmp_capabilities\"}\n");
+    answer(in, 1);
+    for (; *commands; commands++) {
+        dprintf(s, "%s\n", *commands);
+        answer(in, 0);
+    }
+    return 0;
+}
+
+static int hold(const char *path) {
+    char greeting[4096];
+    int s = open_socket(path, 0);
+    if (read(s, greeting, sizeof greeting) <= 0) die(path);
+    puts("held");
+    fflush(stdout);
+    return sleep(1000);
+}
+
+static void pass(int client, const char *path, FILE *log, const char **fails) {
+    static char data[1 << 16], real[200];
+    size_t have = 0;
+    ssize_t got;
+    snprintf(real, sizeof real, "%s.real", path);
+    int qemu = open_socket(real, 0);
+    struct pollfd fds[] = {{client, POLLIN, 0}, {qemu, POLLIN, 0}};
+    while (poll(fds, 2, -1) > 0) {
+        if (fds[1].revents) {
+            if ((got = read(qemu, data + have, sizeof data - have)) <= 0) break;
+            if (write(client, data + have, got) < 0) break;
+        }
+        if (!fds[0].revents) continue;
+        if ((got = read(client, data + have, sizeof data - 1 - have)) <= 0) break;
+        data[have += got] = 0;
+        /* A command ends with its last brace, with a line end after it or without. */
+        size_t end = have;
+        while (end && strchr(" \r\n", data[end - 1])) end--;
+        if (!end || data[end - 1] != '}') continue;
+        fprintf(log, "%.*s\n", (int)end, data);
+        fflush(log);
+        const char *execute = strstr(data, "\"execute\""), *id = strstr(data, "\"id\":");
+        if (**fails && execute && strstr(execute, *fails)) {
+            *fails = "";
+            /* The command's own id, not one among its arguments: a number. */
+            id = id && id[5] >= '0' && id[5] <= '9' ? id : 0;
+            dprintf(client, "{%.*s%s\"error\": {\"class\": \"GenericError\", \"desc\": \"failed to open host usb device\"}}\n",
+                    id ? (int)strcspn(id, ",}") : 0, id ? id : "", id ? ", " : "");
+        } else if (write(qemu, data, have) < 0) {
+            break;
+        }
+        have = 0;
+    }
+    close(qemu);
+}
+
+static int spy(const char *path, const char *log, const char *fails) {
+    int s = open_socket(path, 1), client;
+    FILE *out = fopen(log, "a");
+    while ((client = accept(s, 0, 0)) >= 0) {
+        pass(client, path, out, &fails);
+        close(client);
+    }
+    return die("accept");
+}
+
+static int quote(const char *path) {
+    FILE *in = fopen(path, "r");
+    int c;
+    if (!in) die(path);
+    putchar('"');
+    while ((c = getc(in)) != EOF) {
+        if (c == '"' || c == '\\') putchar('\\');
+        if (c < ' ') printf("\\u%04x", c);
+        else putchar(c);
+    }
+    putchar('"');
+    return 0;
+}
+
+int main(int n, char **v) {
+    if (n > 2 && !strcmp(v[1], "ask")) return ask(v[2], v + 3);
+    if (n == 3 && !strcmp(v[1], "hold")) return hold(v[2]);
+    if (n > 3 && !strcmp(v[1], "spy")) return spy(v[2], v[3], n > 4 ? v[4] : "");
+    if (n == 3 && !strcmp(v[1], "quote")) return quote(v[2]);
+    fprintf(stderr, "usage: qmp ask|hold|spy|quote FILE...\n");
+    return 2;
+}
