@@ -65,6 +65,9 @@ pub fn handle(host: &Host, pid: i32, device: Option<&UsbDevice<'_>>) -> Handle {
     if device.is_some_and(|device| nodes.iter().any(|node| node.is_of(device))) {
         return Handle::Live;
     }
+    if let Some(device) = device.filter(|device| device.node().is_none()) {
+        return Handle::Unknown(format!("the number of {} on its bus cannot be read", device.port));
+    }
     let present = devices(host);
     let is_dead = |node: &&Node| !present.iter().any(|other| node.is_of(other));
     let dead: Vec<_> =
