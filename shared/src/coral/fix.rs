@@ -93,8 +93,7 @@ impl Patient {
             Outcome::Refused(why) => ("refused", why),
             Outcome::Skipped(why) => ("skipped", why),
         };
-        let name = self.name();
-        session.log.info(&format!("{name}: {rung} {result}: {detail}"));
+        session.log.info(&format!("{}: {rung} {result}: {detail}", self.name()));
         self.actions.push(Action { rung: rung.into(), result: result.into(), detail: detail.clone() });
     }
 }
@@ -122,6 +121,9 @@ pub fn cure(session: &Session, wanted: &Wanted, patient: &mut Patient, force: bo
                 let fault = fault_of(&error);
                 let refused = matches!(fault.code, Code::Refused | Code::Busy);
                 let text = fault.what.clone();
+                if session.dry_run {
+                    session.would(&format!("try {}, which cannot be done now: {text}", word(*rung)));
+                }
                 patient.fault = Some(fault);
                 if refused { Outcome::Refused(text) } else { Outcome::Failed(text) }
             }
@@ -130,8 +132,8 @@ pub fn cure(session: &Session, wanted: &Wanted, patient: &mut Patient, force: bo
             continue;
         }
         patient.note(session, word(*rung), &outcome);
-        // The kernel does not answer: nothing more is written.
-        if patient.fault.as_ref().is_some_and(|fault| fault.code == Code::Wedged) {
+        // The kernel does not answer, somebody else is at work on it, or it would harm: the next rung would be no better.
+        if patient.fault.as_ref().is_some_and(|fault| fault.code != Code::Problem) {
             break;
         }
         let settle = if matches!(outcome, Outcome::Worked(_)) { SETTLE } else { Duration::ZERO };
@@ -141,32 +143,41 @@ pub fn cure(session: &Session, wanted: &Wanted, patient: &mut Patient, force: bo
             break;
         }
     }
-    end(session, patient, begun);
+    end(session, patient, &begun);
     Ok(())
 }
 
-fn begin(patient: &mut Patient) -> Instant {
-    patient.before = patient.before.or(Some(patient.state().0));
-    Instant::now()
+/// One recovery: when it began, what was found then, and how much had been done before.
+struct Recovery {
+    at: Instant,
+    before: State,
+    done: usize,
 }
 
-fn end(session: &Session, patient: &Patient, begun: Instant) {
+fn begin(patient: &mut Patient) -> Recovery {
+    let before = patient.state().0;
+    patient.before.get_or_insert(before);
+    Recovery { at: Instant::now(), before, done: patient.actions.len() }
+}
+
+fn end(session: &Session, patient: &Patient, begun: &Recovery) {
     let (after, severity) = patient.state();
-    if session.dry_run || patient.actions.is_empty() {
+    let actions = patient.actions.get(begun.done..).unwrap_or_default();
+    if session.dry_run || actions.is_empty() {
         return;
     }
+    let before = begun.before;
     let entry = history::Entry {
         at: history::now(),
         port: Some(patient.name()),
         vmid: patient.evidence().vms.first().map(|vm| vm.vmid),
-        before: patient.before.unwrap_or_default(),
-        actions: patient.actions.clone(),
+        before,
+        actions: actions.to_vec(),
         after,
         severity,
-        millis: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+        millis: u64::try_from(begun.at.elapsed().as_millis()).unwrap_or(u64::MAX),
     };
     history::append(session, &entry);
-    let before = patient.before.unwrap_or_default();
     session.log.change(&format!("{}: was {before}, is {after}", patient.name()));
 }
 
@@ -243,6 +254,9 @@ fn same(cases: Vec<Case>, before: &Evidence) -> Option<Case> {
 /// Reboots the VM without asking, where that is what is left and the budget allows it. `None` where it would cure nothing.
 pub fn reboot(session: &Session, wanted: &Wanted, patient: &mut Patient) -> Result<Option<()>> {
     let Some(vmid) = reboot_cures(patient.evidence(), &patient.findings) else { return Ok(None) };
+    if patient.fault.as_ref().is_some_and(|fault| fault.code != Code::Problem) {
+        return Ok(None);
+    }
     let begun = begin(patient);
     if session.dry_run {
         session.would(&format!("run qm reboot {vmid}, if nothing else helped"));
@@ -254,7 +268,7 @@ pub fn reboot(session: &Session, wanted: &Wanted, patient: &mut Patient) -> Resu
         budget::MOST,
         patient.name()
     ));
-    run_reboot(session, wanted, patient, vmid, begun)?;
+    run_reboot(session, wanted, patient, vmid, &begun)?;
     Ok(Some(()))
 }
 
@@ -274,7 +288,7 @@ fn may_reboot(session: &Session, vmid: u32) -> Result<usize> {
     budget::take(session, vmid)
 }
 
-fn run_reboot(session: &Session, wanted: &Wanted, patient: &mut Patient, vmid: u32, begun: Instant) -> Result<()> {
+fn run_reboot(session: &Session, wanted: &Wanted, patient: &mut Patient, vmid: u32, begun: &Recovery) -> Result<()> {
     let pid = pve::qemu_pid(&session.host, vmid);
     let done = qm::reboot(&session.host, vmid, session.deadline.remaining()).with_context(|| format!("VM {vmid}"));
     let outcome = match done {
@@ -302,7 +316,7 @@ fn run_reboot(session: &Session, wanted: &Wanted, patient: &mut Patient, vmid: u
 pub fn accept(session: &Session, wanted: &Wanted, patient: &mut Patient, offer: &Offer) -> Result<()> {
     let begun = begin(patient);
     match offer {
-        Offer::Reboot { vmid } => run_reboot(session, wanted, patient, *vmid, begun),
+        Offer::Reboot { vmid } => run_reboot(session, wanted, patient, *vmid, &begun),
         Offer::Controller { port, address } => {
             let device = UsbDevice::new(&session.host, port.as_str());
             let consent = Consent { controller: Some(address.clone()) };
@@ -311,7 +325,7 @@ pub fn accept(session: &Session, wanted: &Wanted, patient: &mut Patient, offer: 
                 patient.note(session, word(attempt.rung), &attempt.outcome);
             }
             look_again(session, wanted, patient, SETTLE)?;
-            end(session, patient, begun);
+            end(session, patient, &begun);
             Ok(())
         }
     }
