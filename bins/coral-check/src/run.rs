@@ -11,7 +11,7 @@ use passthrough::{
         fix::Patient,
         history, inside, metrics, nagios as plugin, notify,
         offer::offers,
-        pcie, persistence, remember,
+        pcie, persistence, reboot, remember,
         report::Report,
     },
     session::Session,
@@ -138,7 +138,7 @@ fn examined(session: &Session, cli: &Cli) -> Result<(Report, u8)> {
 fn treat(session: &Session, cli: &Cli, wanted: &Wanted, patient: &mut Patient) -> Result<()> {
     fix::cure(session, wanted, patient, cli.skip_checks)?;
     if cli.auto_reboot
-        && let Err(error) = fix::reboot(session, wanted, patient)
+        && let Err(error) = reboot::reboot(session, wanted, patient)
     {
         session.log.warn(&format!("{error:#}"));
     }
@@ -151,7 +151,7 @@ fn treat(session: &Session, cli: &Cli, wanted: &Wanted, patient: &mut Patient) -
         }
         session.log.info(&format!("{}: what is left is {}", patient.name(), offer.command()));
         if consent::agreed(&offer.question(), &session.deadline) {
-            fix::accept(session, wanted, patient, &offer)?;
+            reboot::accept(session, wanted, patient, &offer)?;
         }
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! Looks at the host, the configurations, QEMU and the guests, and sorts what is seen by Coral.
 
 use super::{
+    absent::Looked,
     evidence::{Evidence, Form, Guest, HandleSide, VmSide},
     guests::Questions,
     host_side,
@@ -10,8 +11,7 @@ use super::{
 use crate::{
     fault::Fault,
     host::Host,
-    pci,
-    pve::{self, RunningVm, VmConfig},
+    pve::{self, VmConfig},
     session::Session,
     usb::{
         Passed, UsbDevice,
@@ -74,12 +74,19 @@ pub fn collect(session: &Session, wanted: &Wanted) -> Result<Seen> {
     let lines = lines(host, &configs);
     let mut cases: Vec<_> = corals.iter().filter_map(|coral| present(coral, &all, &lines, &qemus)).collect();
     share(&mut cases);
+    if let Some(vmid) = wanted.vm {
+        for case in &mut cases {
+            keep_vm(case, vmid);
+        }
+    }
     if wanted.vm.is_some() && cases.iter().any(|case| !case.evidence.vms.is_empty()) {
         cases.retain(|case| !case.evidence.vms.is_empty());
     }
     if wanted.port.is_none() || cases.is_empty() {
+        let found_none = cases.iter().all(|case| case.evidence.vms.is_empty());
         let alone = cases.is_empty() && (wanted.port.is_some() || pcie::corals(host).is_empty());
-        cases.extend(absent(host, wanted, &lines, &all, &running, &configs, alone));
+        let place = Looked { host, wanted, lines: &lines, all: &all, running: &running, configs: &configs, found_none };
+        cases.extend(place.absent(alone));
     }
     for case in &mut cases {
         let evidence = &mut case.evidence;
@@ -97,11 +104,22 @@ pub fn collect(session: &Session, wanted: &Wanted) -> Result<Seen> {
 }
 
 fn configurations(host: &Host, wanted: &Wanted) -> Result<(Vec<VmConfig>, Vec<String>)> {
-    if let Some(vmid) = wanted.vm {
-        return Ok((vec![pve::load(host, vmid)?], Vec::new()));
+    let asked = wanted.vm.map(|vmid| pve::load(host, vmid)).transpose()?;
+    let (mut configs, errors) = pve::load_all(host);
+    if let Some(asked) = asked {
+        // Others are looked at all the same: which Coral is whose cannot be told from one of them.
+        configs.retain(|config| config.vmid != asked.vmid);
+        configs.insert(0, asked);
+        return Ok((configs, Vec::new()));
     }
-    let (configs, errors) = pve::load_all(host);
     Ok((configs, errors.iter().map(|(_, error)| format!("{error:#}")).collect()))
+}
+
+/// Leaves out what other VMs are given.
+fn keep_vm(case: &mut Case, vmid: u32) {
+    let passed = std::mem::take(&mut case.passed);
+    let pairs = std::mem::take(&mut case.evidence.vms).into_iter().zip(passed);
+    (case.evidence.vms, case.passed) = pairs.filter(|(vm, _)| vm.vmid == vmid).unzip();
 }
 
 fn free_key(config: &VmConfig) -> Option<String> {
@@ -134,9 +152,12 @@ fn present(coral: &UsbDevice<'_>, all: &[UsbDevice<'_>], lines: &[Line<'_>], qem
         let empty = line.port().filter(|port| !UsbDevice::new(host, port.as_str()).exists());
         empty.is_some_and(|port| all.len() == 1 && lost.contains(&port))
     };
+    // An id that no Coral carries now was that of one which nobody else is given, if there is such a one.
+    let spare = |coral: &UsbDevice<'_>| !lines.iter().any(|line| line.means(coral));
+    let may_be_its = |line: &Line<'_>| line.port().is_some() || spare(coral) || !all.iter().any(spare);
     let fits = |line: &Line<'_>| match line.means(coral) {
         true => Some(true),
-        false if !anybody(line) && (line.meant(coral) || moved(line)) => Some(false),
+        false if !anybody(line) && ((line.meant(coral) && may_be_its(line)) || moved(line)) => Some(false),
         false => None,
     };
     let mut found: Vec<_> = lines.iter().filter_map(|line| Some((fits(line)?, line))).collect();
@@ -166,7 +187,7 @@ fn rank(vm: &VmSide) -> u8 {
     }
 }
 
-fn held(host: &Host, vm: &VmSide, coral: Option<&UsbDevice<'_>>) -> HandleSide {
+pub(super) fn held(host: &Host, vm: &VmSide, coral: Option<&UsbDevice<'_>>) -> HandleSide {
     let Some(pid) = vm.pid else { return HandleSide::None };
     match handle(host, pid, coral) {
         Handle::Live => HandleSide::Live,
@@ -196,88 +217,6 @@ fn share(cases: &mut [Case]) {
     for vm in cases.iter_mut().flat_map(|case| &mut case.evidence.vms) {
         vm.given = after.iter().filter(|case| has(case, vm.vmid)).count();
     }
-}
-
-/// The places where a Coral should be and is not.
-#[allow(clippy::too_many_arguments, reason = "what was seen, once")]
-fn absent(
-    host: &Host,
-    wanted: &Wanted,
-    lines: &[Line<'_>],
-    all: &[UsbDevice<'_>],
-    running: &[RunningVm],
-    configs: &[VmConfig],
-    nothing_else: bool,
-) -> Vec<Case> {
-    let known = seen::ports(host);
-    let claimed = |line: &Line<'_>| all.iter().any(|coral| line.means(coral) || line.meant(coral));
-    let empty = |port: &str| !UsbDevice::new(host, port).exists();
-    let expects = |line: &Line<'_>| {
-        let port = line.port();
-        let wanted_port = wanted.port.as_ref().is_none_or(|wanted| port.as_ref() == Some(wanted));
-        let asked = wanted.vm.is_some() || wanted.port.is_some();
-        let by_port = port.is_some_and(|port| empty(&port) && (asked || known.contains(&port)));
-        wanted_port && !claimed(line) && (by_port || line.names_coral()) && (line.port().is_some() || all.is_empty())
-    };
-    let mut cases: Vec<Case> = Vec::new();
-    for line in lines.iter().filter(|line| expects(line)) {
-        let port = line.port();
-        let mut vm = line.vm_side(host, false);
-        vm.handle = held(host, &vm, None);
-        vm.given = 1;
-        let because = format!("{} is given {}", vm.title(), vm.line());
-        // Two lines by id, one for each id, are about one Coral.
-        let same = |case: &&mut Case| case.evidence.missed.port == port || port.is_none();
-        if let Some(case) = cases.iter_mut().find(same) {
-            if case.evidence.vms.iter().all(|other| other.vmid != vm.vmid) {
-                case.evidence.vms.push(vm);
-                case.passed.push(Some(line.passed.clone()));
-            }
-            continue;
-        }
-        let port = port.or_else(|| known.first().cloned());
-        let missed = host_side::missed(host, port, Some(because));
-        let evidence = Evidence { missed, vms: vec![vm], ..Evidence::default() };
-        cases.push(Case { evidence, passed: vec![Some(line.passed.clone())] });
-    }
-    if all.is_empty() && wanted.port.is_none() {
-        cases.extend(whole_controllers(host, running, configs));
-    }
-    if cases.is_empty() && nothing_else {
-        let port = wanted.port.clone().or_else(|| known.first().cloned());
-        let because = match (&wanted.port, &port) {
-            (None, Some(port)) => Some(format!("last seen at {port}")),
-            _ => None,
-        };
-        cases.push(Case {
-            evidence: Evidence { missed: host_side::missed(host, port, because), ..Evidence::default() },
-            ..Case::default()
-        });
-    }
-    cases
-}
-
-/// Running VMs that were given a whole USB controller, which may have the Coral on it.
-fn whole_controllers(host: &Host, running: &[RunningVm], configs: &[VmConfig]) -> Option<Case> {
-    let is_usb = |function: &pci::Address| pci::Device::new(host, *function).class() >> 8 == 0x0c03;
-    let with = running.iter().filter_map(|vm| Some((vm, vm.passed.iter().find(|function| is_usb(function))?)));
-    let with =
-        with.filter_map(|(vm, function)| Some((vm, function, configs.iter().find(|config| config.vmid == vm.vmid)?)));
-    let side = |(vm, function, config): (&RunningVm, &pci::Address, &VmConfig)| VmSide {
-        vmid: vm.vmid,
-        name: config.name.clone(),
-        key: "hostpci".into(),
-        form: Form::Controller,
-        source: function.to_string(),
-        fits: true,
-        lock: config.lock.clone(),
-        pid: Some(vm.pid),
-        given: 1,
-        ..VmSide::default()
-    };
-    let vms: Vec<_> = with.map(side).collect();
-    let passed = vec![None; vms.len()];
-    (!vms.is_empty()).then(|| Case { evidence: Evidence { vms, ..Evidence::default() }, passed })
 }
 
 /// Asks all QEMUs and guests at once.

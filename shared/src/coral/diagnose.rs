@@ -170,10 +170,10 @@ fn fragile(evidence: &Evidence, host: &HostSide, found: &mut Vec<Finding>) {
         let line = format!("{} names it by {}", vm.title(), vm.line());
         let text = match (vm.form, &vm.means) {
             (_, Some(Err(why))) => format!("{line}, which means nothing: {why}"),
+            (Form::Id, _) if !vm.fits => format!("{line}, but its id is {} now: that loses it", host.id),
             (Form::Id, _) if host.twins > 0 => {
                 format!("{line}, and {} Corals carry that id: which one it gets is chance", host.twins + 1)
             }
-            (Form::Id, _) if !vm.fits => format!("{line}, but its id is {} now: that loses it", host.id),
             (Form::Id, _) => format!("{line}: its id changes when its firmware is loaded, and that loses it"),
             (Form::Mapping, _) => match vm.mapping_id {
                 Some(id) if id != host.id => {

@@ -1,25 +1,22 @@
 //! Cures, one rung at a time: after each the Coral is looked at again, and only that is believed.
 
 use super::{
-    budget,
     collect::{Case, Wanted, collect},
     cure::{replugged, rungs},
     diagnose::diagnose,
     evidence::Evidence,
     finding::{Finding, Severity, State, worst},
     history,
-    offer::{Offer, reboot_cures},
 };
 use crate::{
     fault::{Code, Fault},
-    pve::{self, config_lock, qm},
     session::Session,
     usb::{
         UsbDevice, replug,
         reset::{Consent, Outcome, Rung, climb},
     },
 };
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use std::{
     thread,
@@ -28,12 +25,8 @@ use std::{
 
 /// How long a guest may take to see what was plugged in.
 const SETTLE: Duration = Duration::from_secs(10);
-/// How long it may take to boot.
-const BOOT: Duration = Duration::from_secs(180);
 /// How often is looked meanwhile.
 const TICK: Duration = Duration::from_secs(2);
-/// Less time than this is not enough for a reboot.
-const REBOOT: Duration = Duration::from_secs(30);
 
 /// Something that was done, and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,15 +79,14 @@ impl Patient {
         port.cloned().or_else(vm).unwrap_or_else(|| "usb".into())
     }
 
-    fn note(&mut self, session: &Session, rung: &str, outcome: &Outcome) {
+    pub(super) fn note(&mut self, session: &Session, rung: &str, outcome: &Outcome) {
         let (result, detail) = match outcome {
             Outcome::Worked(how) => ("worked", how),
             Outcome::Failed(why) => ("failed", why),
             Outcome::Refused(why) => ("refused", why),
             Outcome::Skipped(why) => ("skipped", why),
         };
-        let name = self.name();
-        session.log.info(&format!("{name}: {rung} {result}: {detail}"));
+        session.log.info(&format!("{}: {rung} {result}: {detail}", self.name()));
         self.actions.push(Action { rung: rung.into(), result: result.into(), detail: detail.clone() });
     }
 }
@@ -122,6 +114,9 @@ pub fn cure(session: &Session, wanted: &Wanted, patient: &mut Patient, force: bo
                 let fault = fault_of(&error);
                 let refused = matches!(fault.code, Code::Refused | Code::Busy);
                 let text = fault.what.clone();
+                if session.dry_run {
+                    session.would(&format!("try {}, which cannot be done now: {text}", word(*rung)));
+                }
                 patient.fault = Some(fault);
                 if refused { Outcome::Refused(text) } else { Outcome::Failed(text) }
             }
@@ -130,8 +125,8 @@ pub fn cure(session: &Session, wanted: &Wanted, patient: &mut Patient, force: bo
             continue;
         }
         patient.note(session, word(*rung), &outcome);
-        // The kernel does not answer: nothing more is written.
-        if patient.fault.as_ref().is_some_and(|fault| fault.code == Code::Wedged) {
+        // The kernel does not answer, somebody else is at work on it, or it would harm: the next rung would be no better.
+        if patient.fault.as_ref().is_some_and(|fault| fault.code != Code::Problem) {
             break;
         }
         let settle = if matches!(outcome, Outcome::Worked(_)) { SETTLE } else { Duration::ZERO };
@@ -141,32 +136,41 @@ pub fn cure(session: &Session, wanted: &Wanted, patient: &mut Patient, force: bo
             break;
         }
     }
-    end(session, patient, begun);
+    end(session, patient, &begun);
     Ok(())
 }
 
-fn begin(patient: &mut Patient) -> Instant {
-    patient.before = patient.before.or(Some(patient.state().0));
-    Instant::now()
+/// One recovery: when it began, what was found then, and how much had been done before.
+pub(super) struct Recovery {
+    at: Instant,
+    before: State,
+    done: usize,
 }
 
-fn end(session: &Session, patient: &Patient, begun: Instant) {
+pub(super) fn begin(patient: &mut Patient) -> Recovery {
+    let before = patient.state().0;
+    patient.before.get_or_insert(before);
+    Recovery { at: Instant::now(), before, done: patient.actions.len() }
+}
+
+pub(super) fn end(session: &Session, patient: &Patient, begun: &Recovery) {
     let (after, severity) = patient.state();
-    if session.dry_run || patient.actions.is_empty() {
+    let actions = patient.actions.get(begun.done..).unwrap_or_default();
+    if session.dry_run || actions.is_empty() {
         return;
     }
+    let before = begun.before;
     let entry = history::Entry {
         at: history::now(),
         port: Some(patient.name()),
         vmid: patient.evidence().vms.first().map(|vm| vm.vmid),
-        before: patient.before.unwrap_or_default(),
-        actions: patient.actions.clone(),
+        before,
+        actions: actions.to_vec(),
         after,
         severity,
-        millis: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+        millis: u64::try_from(begun.at.elapsed().as_millis()).unwrap_or(u64::MAX),
     };
     history::append(session, &entry);
-    let before = patient.before.unwrap_or_default();
     session.log.change(&format!("{}: was {before}, is {after}", patient.name()));
 }
 
@@ -197,7 +201,7 @@ fn climb_one(session: &Session, patient: &Patient, rung: Rung) -> Result<Outcome
     Ok(last.map_or_else(|| Outcome::Skipped("not tried".into()), |attempt| attempt.outcome))
 }
 
-fn fault_of(error: &anyhow::Error) -> Fault {
+pub(super) fn fault_of(error: &anyhow::Error) -> Fault {
     let mut fault = Fault::problem(format!("{error:#}"));
     if let Some(inner) = Fault::of(error) {
         fault.code = inner.code;
@@ -207,7 +211,7 @@ fn fault_of(error: &anyhow::Error) -> Fault {
 }
 
 /// Looks again, for at most `settle` as long as something curable is found.
-fn look_again(session: &Session, wanted: &Wanted, patient: &mut Patient, settle: Duration) -> Result<()> {
+pub(super) fn look_again(session: &Session, wanted: &Wanted, patient: &mut Patient, settle: Duration) -> Result<()> {
     // A tree that stands in for a host does not change by itself.
     let until = session.deadline.within(if session.host.is_live() { settle } else { Duration::ZERO });
     loop {
@@ -238,81 +242,4 @@ fn same(cases: Vec<Case>, before: &Evidence) -> Option<Case> {
         _ => u8::from(vm(&case.evidence) == vm(before)),
     };
     cases.into_iter().max_by_key(score).filter(|case| score(case) > 0)
-}
-
-/// Reboots the VM without asking, where that is what is left and the budget allows it. `None` where it would cure nothing.
-pub fn reboot(session: &Session, wanted: &Wanted, patient: &mut Patient) -> Result<Option<()>> {
-    let Some(vmid) = reboot_cures(patient.evidence(), &patient.findings) else { return Ok(None) };
-    let begun = begin(patient);
-    if session.dry_run {
-        session.would(&format!("run qm reboot {vmid}, if nothing else helped"));
-        return Ok(Some(()));
-    }
-    let nth = may_reboot(session, vmid)?;
-    session.log.change(&format!(
-        "VM {vmid}: reboot {nth} of {} in this hour, for the Coral {}",
-        budget::MOST,
-        patient.name()
-    ));
-    run_reboot(session, wanted, patient, vmid, begun)?;
-    Ok(Some(()))
-}
-
-fn may_reboot(session: &Session, vmid: u32) -> Result<usize> {
-    let next = format!("qm reboot {vmid}");
-    if session.deadline.remaining() < REBOOT {
-        return Fault::busy(format!("VM {vmid}: too little time is left for a reboot"))
-            .next("the same with --timeout 5m")
-            .fail();
-    }
-    if let Some(lock) = pve::load(&session.host, vmid)?.lock {
-        return Fault::busy(format!("VM {vmid} is locked ({lock}): not rebooted")).next(next).fail();
-    }
-    if let Some(pid) = config_lock::locked_by(&session.host, vmid) {
-        return Fault::busy(format!("PVE is at work on VM {vmid} (pid {pid}): not rebooted")).next(next).fail();
-    }
-    budget::take(session, vmid)
-}
-
-fn run_reboot(session: &Session, wanted: &Wanted, patient: &mut Patient, vmid: u32, begun: Instant) -> Result<()> {
-    let pid = pve::qemu_pid(&session.host, vmid);
-    let done = qm::reboot(&session.host, vmid, session.deadline.remaining()).with_context(|| format!("VM {vmid}"));
-    let outcome = match done {
-        Ok(()) => {
-            look_again(session, wanted, patient, BOOT)?;
-            let now = pve::qemu_pid(&session.host, vmid);
-            let anew = now.is_some() && now != pid;
-            if anew {
-                Outcome::Worked("a new QEMU runs".into())
-            } else {
-                Outcome::Failed("the same QEMU runs on".into())
-            }
-        }
-        Err(error) => {
-            patient.fault = Some(fault_of(&error));
-            Outcome::Failed(format!("{error:#}"))
-        }
-    };
-    patient.note(session, "vm-reboot", &outcome);
-    end(session, patient, begun);
-    Ok(())
-}
-
-/// Does what a person agreed to.
-pub fn accept(session: &Session, wanted: &Wanted, patient: &mut Patient, offer: &Offer) -> Result<()> {
-    let begun = begin(patient);
-    match offer {
-        Offer::Reboot { vmid } => run_reboot(session, wanted, patient, *vmid, begun),
-        Offer::Controller { port, address } => {
-            let device = UsbDevice::new(&session.host, port.as_str());
-            let consent = Consent { controller: Some(address.clone()) };
-            let attempts = climb(session, &device, &[Rung::Controller], &consent)?;
-            for attempt in &attempts {
-                patient.note(session, word(attempt.rung), &attempt.outcome);
-            }
-            look_again(session, wanted, patient, SETTLE)?;
-            end(session, patient, begun);
-            Ok(())
-        }
-    }
 }

@@ -3,6 +3,7 @@
 //! [`evidence`] is plain data, [`diagnose`] a pure function of it; [`collect`] is the only one that looks, [`fix`] the only
 //! one that changes something.
 
+mod absent;
 pub mod budget;
 pub mod collect;
 pub mod consent;
@@ -22,6 +23,7 @@ pub mod notify;
 pub mod offer;
 pub mod pcie;
 pub mod persistence;
+pub mod reboot;
 pub mod report;
 mod screen;
 mod seen;

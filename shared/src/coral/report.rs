@@ -8,6 +8,7 @@ use super::{
     pcie::Pcie,
     persistence::Persistence,
 };
+use crate::fault::Code;
 use serde_json::{Value, json};
 
 /// One run.
@@ -37,7 +38,12 @@ impl Report {
         if self.severity() == Severity::Ok {
             return 0;
         }
-        let faults = self.corals.iter().filter(|patient| patient.state().1 > Severity::Ok);
+        // 3 and 5 say that nothing was changed.
+        let untouched =
+            |patient: &&Patient| patient.actions.iter().all(|a| a.result == "refused" || a.result == "skipped");
+        let wedged = |patient: &&Patient| patient.fault.as_ref().is_some_and(|fault| fault.code == Code::Wedged);
+        let bad = self.corals.iter().filter(|patient| patient.state().1 > Severity::Ok);
+        let faults = bad.filter(|patient| untouched(patient) || wedged(patient));
         faults
             .filter_map(|patient| patient.fault.as_ref())
             .map(|fault| fault.code.number())

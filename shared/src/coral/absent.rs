@@ -1,0 +1,115 @@
+//! Places where a Coral should be and is not, and controllers that a VM was given as a whole.
+
+use super::{
+    collect::{Case, Wanted, held},
+    evidence::{Evidence, Form, VmSide},
+    host_side,
+    lines::Line,
+    seen,
+};
+use crate::{
+    host::Host,
+    pci,
+    pve::{RunningVm, VmConfig},
+    usb::UsbDevice,
+};
+
+/// What was looked at, and is not looked at again.
+pub(super) struct Looked<'a> {
+    pub host: &'a Host,
+    pub wanted: &'a Wanted,
+    pub lines: &'a [Line<'a>],
+    pub all: &'a [UsbDevice<'a>],
+    pub running: &'a [RunningVm],
+    pub configs: &'a [VmConfig],
+    /// Whether no Coral was found that a VM is given.
+    pub found_none: bool,
+}
+
+impl Looked<'_> {
+    /// The places where a Coral should be and is not. `alone`: nothing else was found, so that it has to be somewhere.
+    pub fn absent(&self, alone: bool) -> Vec<Case> {
+        let Self { host, wanted, lines, all, found_none, .. } = *self;
+        let known = seen::ports(host);
+        // Of a VM that was asked about and has no Coral, any port that is empty may be the Coral's.
+        let guess = wanted.port.is_some() || (wanted.vm.is_some() && found_none);
+        let claimed = |line: &Line<'_>| all.iter().any(|coral| line.means(coral) || line.meant(coral));
+        let empty = |port: &str| !UsbDevice::new(host, port).exists();
+        let expects = |line: &Line<'_>| {
+            let port = line.port();
+            let wanted_port = wanted.port.as_ref().is_none_or(|wanted| port.as_ref() == Some(wanted));
+            let of_vm = wanted.vm.is_none_or(|vmid| vmid == line.config.vmid);
+            let by_port = port.is_some_and(|port| empty(&port) && (guess || known.contains(&port)));
+            of_vm
+                && wanted_port
+                && !claimed(line)
+                && (by_port || line.names_coral())
+                && (line.port().is_some() || all.is_empty())
+        };
+        let mut cases: Vec<Case> = Vec::new();
+        for line in lines.iter().filter(|line| expects(line)) {
+            let port = line.port();
+            let mut vm = line.vm_side(host, false);
+            vm.handle = held(host, &vm, None);
+            vm.given = 1;
+            let because = format!("{} is given {}", vm.title(), vm.line());
+            // Two lines by id, one for each id, are about one Coral.
+            let guessed = guess && port.as_ref().is_some_and(|port| !known.contains(port));
+            let same = |case: &&mut Case| case.evidence.missed.port == port || port.is_none() || guessed;
+            if let Some(case) = cases.iter_mut().find(same) {
+                if case.evidence.vms.iter().all(|other| other.vmid != vm.vmid) {
+                    case.evidence.vms.push(vm);
+                    case.passed.push(Some(line.passed.clone()));
+                }
+                continue;
+            }
+            let port = port.or_else(|| known.first().cloned());
+            let missed = host_side::missed(host, port, Some(because));
+            let evidence = Evidence { missed, vms: vec![vm], ..Evidence::default() };
+            cases.push(Case { evidence, passed: vec![Some(line.passed.clone())] });
+        }
+        if all.is_empty() && wanted.port.is_none() {
+            cases.extend(self.whole_controllers());
+        }
+        if cases.is_empty() && alone {
+            let port = wanted.port.clone().or_else(|| known.first().cloned());
+            let because = match (&wanted.port, &port) {
+                (None, Some(port)) => Some(format!("last seen at {port}")),
+                _ => None,
+            };
+            cases.push(Case {
+                evidence: Evidence { missed: host_side::missed(host, port, because), ..Evidence::default() },
+                ..Case::default()
+            });
+        }
+        cases
+    }
+
+    /// Running VMs that were given a whole USB controller, which may have the Coral on it.
+    fn whole_controllers(&self) -> Option<Case> {
+        let Self { host, wanted, running, configs, .. } = *self;
+        let of_vm = |vm: &&RunningVm| wanted.vm.is_none_or(|vmid| vmid == vm.vmid);
+        let is_usb = |function: &pci::Address| pci::Device::new(host, *function).class() >> 8 == 0x0c03;
+        let with = running
+            .iter()
+            .filter(of_vm)
+            .filter_map(|vm| Some((vm, vm.passed.iter().find(|function| is_usb(function))?)));
+        let with = with
+            .filter_map(|(vm, function)| Some((vm, function, configs.iter().find(|config| config.vmid == vm.vmid)?)));
+        let side = |(vm, function, config): (&RunningVm, &pci::Address, &VmConfig)| VmSide {
+            vmid: vm.vmid,
+            name: config.name.clone(),
+            key: "hostpci".into(),
+            form: Form::Controller,
+            source: function.to_string(),
+            fits: true,
+            lock: config.lock.clone(),
+            pid: Some(vm.pid),
+            given: 1,
+            ..VmSide::default()
+        };
+        let vms: Vec<_> = with.map(side).collect();
+        let passed = vec![None; vms.len()];
+        (!vms.is_empty()).then(|| Case { evidence: Evidence { vms, ..Evidence::default() }, passed })
+    }
+}
