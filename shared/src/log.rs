@@ -90,3 +90,30 @@ impl Log {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::socket::{Backlog, bind, listen};
+
+    #[test]
+    fn a_syslog_that_accepts_nobody_is_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        assert!(connect(&path).is_err());
+        let log = socket(AddressFamily::Unix, SockType::Stream, SockFlag::empty(), None).unwrap();
+        bind(log.as_raw_fd(), &UnixAddr::new(&path).unwrap()).unwrap();
+        listen(&log, Backlog::new(1).unwrap()).unwrap();
+        let accepted: Vec<_> = (0..10).map_while(|_| connect(&path).ok()).collect();
+        assert!((1..10).contains(&accepted.len()), "{}", accepted.len());
+    }
+
+    #[test]
+    fn datagrams_that_nobody_reads_are_dropped() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let _log = UnixDatagram::bind(&path).unwrap();
+        let LoggerBackend::Unix(socket) = connect(&path).unwrap() else { panic!("no datagrams") };
+        assert!((0..100_000).any(|_| socket.send(b"x").is_err()));
+    }
+}

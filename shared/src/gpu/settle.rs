@@ -43,7 +43,8 @@ pub fn settle(op: &mut Operation, seen: &Observation) -> Result<()> {
     keep_baseline(op, &now);
     let stopped = op.record.stopped_units.clone();
     // The GPU is back whatever becomes of the units, and these have their own time.
-    let deadline = if op.deadline.expired() { Deadline::after(Duration::from_secs(10)) } else { op.deadline };
+    let own = Duration::from_secs(10);
+    let deadline = if op.deadline.remaining() < own { Deadline::after(own) } else { op.deadline };
     let started = units::start(op.session, &stopped, &deadline);
     op.forget();
     started

@@ -31,8 +31,8 @@ nothing_runs sleep || fail "what the chained hook started still runs"
 
 # It fails when the time of the whole run is over.
 printf '[hook]\nchain_timeout = "20s"\n' >/etc/pve-hooks/config.toml
-chained 'sleep 5; exit 1'
-expect_exit_within 30 1 pve-hook --timeout 4s 111 pre-start
+chained 'sleep 11; exit 1'
+expect_exit_within 45 1 pve-hook --timeout 10s 111 pre-start
 all_back
 
 rm -r /etc/pve-hooks
