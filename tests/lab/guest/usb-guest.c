@@ -4,16 +4,15 @@
  *
  * Without a guest that sets a configuration QEMU never claims the interfaces of a host device, and
  * with -S it does not even open it. Linux takes minutes to boot in an emulated machine inside an
- * emulated machine; this takes a second or two and sleeps between its looks at the ports.
+ * emulated machine, and a BIOS seconds; this is there at once, and sleeps between its looks at the ports.
  *
- * A 32-bit multiboot kernel: gcc -m32 -ffreestanding -nostdlib; qemu -kernel usb-guest.
+ * It is the machine's firmware itself (qemu -bios usb-guest): 64 KiB of ROM at 0xf0000 with the reset vector
+ * at its end, variables in RAM at 0x10000, which nobody has written to before.
  */
 typedef unsigned char u8;
 typedef unsigned short u16;
 typedef unsigned int u32;
 typedef unsigned long long u64;
-
-__attribute__((section(".multiboot"), used)) static const u32 multiboot[] = {0x1BADB002, 0, -0x1BADB002};
 
 /* --- the processor */
 
@@ -25,7 +24,7 @@ static inline u32 in32(u16 port) {
     return v;
 }
 
-/* 18 a second, from the PIT as it is at reset. */
+/* 18 a second. */
 static volatile u32 ticks;
 __attribute__((used)) static void tick(void) {
     ticks++;
@@ -36,7 +35,6 @@ extern const u8 tick_entry[];
 
 static void sleep_a_tick(void) { __asm__ volatile("sti; hlt"); }
 
-static u64 gdt[] __attribute__((aligned(8))) = {0, 0x00cf9a000000ffff, 0x00cf92000000ffff};
 static u64 idt[0x21] __attribute__((aligned(8)));
 struct table {
     u16 limit;
@@ -44,12 +42,10 @@ struct table {
 } __attribute__((packed));
 
 static void start_timer(void) {
-    struct table g = {sizeof gdt - 1, gdt}, i = {sizeof idt - 1, idt};
+    struct table i = {sizeof idt - 1, idt};
     u32 entry = (u32)tick_entry;
     idt[0x20] = ((u64)((entry & 0xffff0000) | 0x8e00) << 32) | 0x80000 | (entry & 0xffff);
-    __asm__ volatile("lgdt %0; ljmp $8, $1f; 1: mov %1, %%ds; mov %1, %%es; mov %1, %%ss; lidt %2" ::"m"(g), "r"(0x10),
-                     "m"(i)
-                     : "memory");
+    __asm__ volatile("lidt %0" ::"m"(i));
     /* Both PICs to vectors 0x20 and 0x28, nothing but the timer. */
     static const u8 master[] = {0x20, 4, 1, 0xfe}, slave[] = {0x28, 2, 1, 0xff};
     out8(0x20, 0x11);
@@ -58,6 +54,9 @@ static void start_timer(void) {
         out8(0x21, master[n]);
         out8(0xa1, slave[n]);
     }
+    /* The local APIC lets the PIC's interrupts through: it is on, its LINT0 is ExtINT. */
+    *(volatile u32 *)0xfee000f0 = 0x1ff;
+    *(volatile u32 *)0xfee00350 = 0x700;
     out8(0x43, 0x34);
     out8(0x40, 0);
     out8(0x40, 0);
@@ -95,7 +94,7 @@ static u32 segment[4] __attribute__((aligned(64)));
 static u8 buffer[64] __attribute__((aligned(64)));
 
 static volatile u32 *op, *interrupter, *doorbells;
-static u32 ports, command_at, command_cycle = 1, event_at, event_cycle = 1;
+static u32 ports, command_at, command_cycle, event_at, event_cycle;
 
 static struct port {
     u32 slot, known, speed, id, failed, at;
@@ -211,13 +210,21 @@ static u32 pci(u32 device, u32 reg) {
     return in32(0xcfc);
 }
 
+static void pci_write(u32 device, u32 reg, u32 v) {
+    out32(0xcf8, 0x80000000 | device << 8 | reg);
+    out32(0xcfc, v);
+}
+
 static int start_controller(void) {
     u32 device, base;
     for (device = 0; device < 256 && pci(device, 8) >> 8 != 0x0c0330; device++) {}
     if (device == 256) return 0;
-    out32(0xcf8, 0x80000000 | device << 8 | 4);
-    out32(0xcfc, 6);
-    base = pci(device, 0x10) & ~15u;
+    /* Nobody has given it an address yet. */
+    base = 0xc0000000;
+    pci_write(device, 0x10, base);
+    pci_write(device, 0x14, 0);
+    pci_write(device, 4, 6);
+    command_cycle = event_cycle = 1;
     volatile u32 *cap = (u32 *)base;
     op = (u32 *)(base + (cap[0] & 0xff));
     ports = cap[1] >> 24;
@@ -272,5 +279,34 @@ __attribute__((used)) static void guest(void) {
     }
 }
 
-__asm__(".globl _start\n_start: cli\n mov $stack_end, %esp\n cld\n call guest\n"
-        ".bss\n.align 16\n.skip 16384\nstack_end:\n.text");
+/* From the reset vector in real mode to guest() in flat protected mode: the ROM's last 256 bytes. */
+__asm__(".section .reset, \"ax\"\n"
+        ".code16\n"
+        "begin: cli\n"
+        " lgdtl %cs:(gdt_pointer - begin + 0xff00)\n"
+        " mov $1, %eax\n"
+        " mov %eax, %cr0\n"
+        " ljmpl $8, $flat\n"
+        ".code32\n"
+        "flat: mov $16, %eax\n"
+        " mov %eax, %ds\n"
+        " mov %eax, %es\n"
+        " mov %eax, %ss\n"
+        " mov $0x90000, %esp\n"
+        " mov $0x10000, %edi\n"
+        " mov $0x10000, %ecx\n"
+        " xor %eax, %eax\n"
+        " cld\n"
+        " rep stosl\n"
+        " call guest\n"
+        ".align 8\n"
+        "gdt: .quad 0, 0x00cf9b000000ffff, 0x00cf93000000ffff\n"
+        "gdt_pointer: .word 23\n"
+        " .long gdt\n"
+        ".org 0xf0\n"
+        ".code16\n"
+        ".globl _start\n"
+        "_start: ljmp $0xf000, $0xff00\n"
+        ".org 0x100\n"
+        ".code32\n"
+        ".text\n");

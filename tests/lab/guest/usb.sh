@@ -293,17 +293,16 @@ usb_of() {
 # plug_keyboard BUS, plug_tablet BUS, plug_network BUS
 plug_keyboard() { usb_add "kbd-$1" usb-kbd "$1"; }
 plug_tablet() { usb_add "tablet-$1" usb-tablet "$1"; }
-# A USB network card (cdc_ether). QEMU makes the first byte of its address 40.
+# A USB network card; its drivers come by udev, which takes a second.
 plug_network() {
     outer_qmp '{"execute":"netdev_add","arguments":{"type":"hubport","id":"usbnet","hubid":9}}' >/dev/null
-    usb_add "net-$1" usb-net "$1" netdev usbnet mac 52:54:00:00:00:64
+    usb_add "net-$1" usb-net "$1" netdev usbnet
 }
 # The interface of plug_network into REPLY.
 network_there() {
     local f
     for f in /sys/class/net/*; do
-        read_attr "$f/address"
-        [[ $REPLY == 40:54:00:00:00:64 ]] || continue
+        [[ -e $f/device/../idVendor ]] || continue
         REPLY=${f##*/}
         return 0
     done

@@ -1,5 +1,5 @@
 # The lab itself: a Coral that is plugged, held by a VM, re-enumerated under it, and re-plugged by hand.
-# timeout: 90
+# timeout: 240
 [[ ! -d $GADGETS || ! -e $USB/usb5 ]] || coral_gone 0 || fail "a Coral is there before it is plugged"
 start=$(now)
 coral_ready

@@ -72,7 +72,7 @@ usb_args() {
 guest_args() {
     mkdir -p "/run/lab/guest/$1"
     : >"/run/lab/guest/$1/console"
-    GUEST_ARGS=(-kernel /usr/lib/lab/usb-guest
+    GUEST_ARGS=(-bios /usr/lib/lab/usb-guest
         -chardev "file,id=guest,path=/run/lab/guest/$1/console" -device "isa-debugcon,chardev=guest")
 }
 

@@ -1,0 +1,46 @@
+# The stale handle: found although guest and QEMU both say that all is well, and cured without a reboot.
+# timeout: 300
+finds() {
+    expect_exit "$1" coral-check --vm 275 --json --timeout 40s
+    expect_json '.corals[0].state' "$2"
+}
+coral_plug
+coral_vm 275
+expect_exit 0 qm start 275
+wait_for 60 usb_live 275
+coral_stale 275
+finds 1 qemu_stale
+expect_json '.corals[0] | [.severity, .vm.handle] | join(" ")' "critical stale"
+expect_exit 1 coral-check --timeout 40s
+expect_no_text '✓ Coral TPU is VISIBLE in VM'
+
+# A dry run shows the monitor's commands and gives none.
+expect_exit "0|1" coral-check --fix --dry-run --timeout 40s
+expect_text device_del device_add
+expect_exit "0|1" coral-check -test --timeout 40s
+usb_stale 275 || fail "the dry run did something"
+
+expect_exit 0 coral-check --fix --timeout 60s
+note "cured in $TOOK ms"
+usb_live 275 || fail "not cured: $(usb_handles 275)"
+[[ $(usb_attached 275 usb0) == true ]]
+finds 0 ok
+expect_exit 0 coral-check history
+expect_text replug
+
+# A device_add that fails once is tried again; a busy monitor is waited for.
+coral_stale 275
+monitor_spy 275 device_add
+expect_exit 0 coral-check --fix --timeout 60s
+(($(grep -c device_add /run/lab/log/qmp.275) >= 2)) || fail "device_add was not tried again: $(</run/lab/log/qmp.275)"
+usb_live 275
+coral_stale 275
+monitor_hold 275
+coral-check --fix --timeout 60s >/run/lab/fix 2>&1 &
+nap 5
+monitor_release
+wait $! || fail "$(</run/lab/fix)"
+usb_live 275
+
+[[ ! -e /run/lab/log/reboots.275 ]] || fail "a VM was rebooted"
+[[ $(wc -l </var/lib/pve-hooks/coral-history.jsonl) -ge 3 ]]

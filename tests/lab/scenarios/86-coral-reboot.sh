@@ -1,0 +1,27 @@
+# The last cure: only with --auto-reboot, once per run, three times an hour and VM, counted across restarts.
+# timeout: 600
+reboots() { if [[ -e /run/lab/log/reboots.275 ]]; then wc -l </run/lab/log/reboots.275; else echo 0; fi; }
+coral_plug
+coral_vm 275
+expect_exit 0 qm start 275
+wait_for 60 usb_live 275
+# The guest answers and does not list it, whatever is done.
+echo 1d6b:0104 >/run/lab/guest/275/usb
+expect_exit 1 coral-check --vm 275 --json --timeout 60s
+expect_json '.corals[0] | [.state, .vm.guest] | join(" ")' "guest_missing missing"
+expect_exit 1 coral-check --vm 275 --fix --timeout 90s
+expect_text "qm reboot 275" "docker restart"
+[[ $(reboots) == 0 ]] || fail "--fix rebooted the VM"
+expect_exit "0|1" coral-check --vm 275 --auto-reboot --dry-run --timeout 90s
+[[ $(reboots) == 0 ]] || fail "a dry run rebooted the VM"
+
+for n in 1 2 3; do
+    expect_exit 1 coral-check --vm 275 --auto-reboot --timeout 120s
+    [[ $(reboots) == "$n" ]] || fail "run $n: $(reboots) reboots"
+    # As after a restart of the host.
+    rm -rf /run/pve-hooks
+done
+expect_exit "1|5" coral-check --vm 275 --auto-reboot --timeout 120s
+[[ $(reboots) == 3 ]] || fail "a fourth reboot within the hour"
+expect_text "3"
+grep -q "coral-check.*275" /run/lab/syslog || fail "no line in syslog"
