@@ -68,7 +68,7 @@ impl Access {
     pub fn take(&mut self, steps: &[Step], deadline: &Deadline) -> Result<Taken> {
         if !self.live {
             failpoint::before_write();
-            return Ok(Taken::All(step::take(steps, false, &mut Vec::new())));
+            return Ok(Taken::All(step::take(steps, false)));
         }
         Ok(match self.worker()?.take(steps, deadline) {
             Answer::Done(did) => Taken::All(serde_json::from_slice(&did).context("the answer of the worker")?),

@@ -3,8 +3,7 @@
 use super::usbfs;
 use serde::{Deserialize, Serialize};
 use std::{
-    fs::{self, File},
-    io,
+    fs, io,
     io::Write,
     path::{Path, PathBuf},
     thread,
@@ -18,11 +17,6 @@ pub enum Do {
     Write(PathBuf, String),
     /// So many milliseconds of rest.
     Wait(u64),
-    /// Open the node of a device and keep it open: while it is, neither the device nor what is above it is suspended. One
-    /// that cannot be opened is no reason to stop.
-    KeepAwake(PathBuf),
-    /// Close what was kept open.
-    Release,
     /// Wait until a path is gone, for so many milliseconds at most.
     UntilGone(PathBuf, u64),
     /// `USBDEVFS_RESET` on the node of a device.
@@ -90,34 +84,24 @@ impl Did {
 }
 
 /// Takes steps in order. In a tree that stands in for a host there are no devices to talk to.
-///
-/// `kept` are the nodes that stay open from one call to the next.
-pub(super) fn take(steps: &[Step], live: bool, kept: &mut Vec<File>) -> Vec<Did> {
+pub(super) fn take(steps: &[Step], live: bool) -> Vec<Did> {
     let mut failed = false;
     let mut take = |step: &Step| {
         if failed && !step.always {
             return Did::LeftOut;
         }
-        let done = perform(&step.what, live, kept);
+        let done = perform(&step.what, live);
         failed |= done.is_err();
         done.map_or_else(|error| Did::Failed(error.raw_os_error().unwrap_or(nix::libc::EIO)), Did::Done)
     };
     steps.iter().map(&mut take).collect()
 }
 
-fn perform(what: &Do, live: bool, kept: &mut Vec<File>) -> io::Result<Vec<u8>> {
+fn perform(what: &Do, live: bool) -> io::Result<Vec<u8>> {
     match what {
         Do::Write(path, value) => write_once(path, value.as_bytes()),
         Do::Wait(millis) => {
             thread::sleep(Duration::from_millis(*millis));
-            Ok(Vec::new())
-        }
-        Do::KeepAwake(node) => {
-            kept.extend(File::open(node).ok().filter(|_| live));
-            Ok(Vec::new())
-        }
-        Do::Release => {
-            kept.clear();
             Ok(Vec::new())
         }
         Do::UntilGone(path, millis) => until_gone(path, Duration::from_millis(*millis)),
@@ -158,21 +142,21 @@ mod tests {
             Step::new(Do::Wait(60_000)),
             Step::always(Do::Write(file.clone(), "0".into())),
         ];
-        let did = take(&steps, true, &mut Vec::new());
+        let did = take(&steps, true);
         assert_eq!(did, [Did::Failed(nix::libc::ENOENT), Did::LeftOut, Did::Done(Vec::new())]);
         assert_eq!(fs::read_to_string(&file).unwrap(), "0");
     }
 
     #[test]
     fn a_tree_has_no_devices_to_talk_to() {
-        let did = take(&[Step::new(Do::ResetDevice("/dev/null".into()))], false, &mut Vec::new());
+        let did = take(&[Step::new(Do::ResetDevice("/dev/null".into()))], false);
         assert_eq!(did, [Did::Failed(nix::libc::ENOTTY)]);
     }
 
     #[test]
     fn what_does_not_go_away_is_told_in_time() {
-        let steps = ["/", "/absent"].map(|path| Step::new(Do::UntilGone(path.into(), 20)));
-        let did = take(&steps, true, &mut Vec::new());
+        let did =
+            take(&[Step::new(Do::UntilGone("/".into(), 20)), Step::new(Do::UntilGone("/absent".into(), 20))], true);
         assert_eq!(did, [Did::Failed(nix::libc::ETIMEDOUT), Did::LeftOut]);
     }
 }

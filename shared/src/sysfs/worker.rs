@@ -52,8 +52,6 @@ pub struct Worker {
 
 /// Larger than any request or answer: a page of an attribute, a path.
 const PACKET: usize = 16 * 1024;
-/// How long nodes stay open that the caller did not give back.
-const SETTLE: Duration = Duration::from_secs(2);
 
 impl Worker {
     /// Starts it. It keeps the descriptors in `locks` open, and nothing else of the caller's.
@@ -197,17 +195,10 @@ fn detach_from_caller(keep: &[RawFd]) -> Result<()> {
 
 fn serve(mut socket: UnixStream) -> Result<()> {
     let mut request = vec![0; PACKET];
-    let mut kept = Vec::new();
     loop {
         let n = socket.read(&mut request)?;
         let (verb, rest) = match request[..n].split_first() {
-            None => {
-                if !kept.is_empty() {
-                    // The caller is gone, and what it woke has not come to rest yet.
-                    std::thread::sleep(SETTLE);
-                }
-                return Ok(());
-            }
+            None => return Ok(()),
             Some((verb, rest)) => (*verb, rest),
         };
         let result = if verb == b'W' {
@@ -215,7 +206,7 @@ fn serve(mut socket: UnixStream) -> Result<()> {
             write_once(Path::new(OsStr::from_bytes(&rest[..end])), rest.get(end + 1..).unwrap_or_default())
         } else if verb == b'S' {
             let steps: Vec<Step> = serde_json::from_slice(rest).unwrap_or_default();
-            serde_json::to_vec(&step::take(&steps, true, &mut kept)).map_err(io::Error::other)
+            serde_json::to_vec(&step::take(&steps, true)).map_err(io::Error::other)
         } else {
             let (length, path) = rest.split_at(2.min(rest.len()));
             read_some(Path::new(OsStr::from_bytes(path)), length)

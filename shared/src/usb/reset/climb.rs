@@ -48,9 +48,6 @@ pub(super) fn climb(
     let mut attempts: Vec<Attempt> = Vec::new();
     for rung in rungs {
         let outcome = climb.rung(*rung, consent)?;
-        if matches!(rung, Rung::Port | Rung::HubPower) && !session.dry_run {
-            climb.take_one("closing the hub", Do::Release)?;
-        }
         climb.tell(*rung, &outcome);
         let over = matches!(outcome, Outcome::Worked(_) | Outcome::Refused(_));
         attempts.push(Attempt { rung: *rung, outcome });

@@ -4,7 +4,6 @@ use super::{
     climb::lock,
     hub_power::Half,
     record::{Off, Record, records},
-    rungs::awake,
 };
 use crate::{
     deadline::Deadline,
@@ -66,10 +65,6 @@ fn switch_on(session: &Session, access: &mut Access, record: &Record) -> Result<
             let switch = port.disable();
             if reads(access, &switch, "0", &session.deadline)? {
                 return Ok(false);
-            }
-            if !session.dry_run {
-                // Until the device is back; the hub is given back when the access is.
-                access.take(&[Step::new(awake(&session.host, name))], &session.deadline)?;
             }
             write(session, access, &switch, "0")?;
             if !session.dry_run && !reads(access, &switch, "0", &session.deadline)? {

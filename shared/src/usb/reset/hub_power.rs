@@ -118,8 +118,7 @@ pub(super) fn hub_power(climb: &mut Climb<'_>) -> Result<Outcome> {
     let gone = climb.before.as_ref().map(|_| Step::new(Do::UntilGone(climb.device.dir(), PATIENCE)));
     let off = halves.iter().map(|half| Step::new(half.request(CLEAR_FEATURE)));
     let on = halves.iter().map(|half| Step::always(half.on()));
-    let awake = halves.iter().map(|half| Step::new(Do::KeepAwake(half.node.clone())));
-    let steps: Vec<_> = awake.chain(off).chain(gone).chain([Step::new(Do::Wait(OFF))]).chain(on).collect();
+    let steps: Vec<_> = off.chain(gone).chain([Step::new(Do::Wait(OFF))]).chain(on).collect();
     let did = climb.take("switching the port's power", &steps)?;
     for half in &halves {
         let status = climb.take_one("asking the port", half.status())?;

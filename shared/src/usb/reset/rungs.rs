@@ -8,9 +8,8 @@ use super::{
 };
 use crate::{
     fault::{Code, Fault},
-    host::Host,
     sysfs::{Do, Step},
-    usb::{self, UsbDevice, XHCI},
+    usb::{self, XHCI},
 };
 use anyhow::Result;
 use nix::libc;
@@ -103,9 +102,7 @@ pub(super) fn port(climb: &mut Climb<'_>) -> Result<Outcome> {
     let record = Record::new(&climb.session.host, &climb.controller.name(), Off::Port(port.name.clone()));
     climb.change("port off and on");
     record.save(&climb.session.host)?;
-    let awake = climb.keep_hub_awake(&port.name);
     let steps = [
-        Step::new(awake),
         Step::new(Do::Write(switch.clone(), "1".into())),
         Step::new(Do::Wait(if climb.given.is_empty() { OFF } else { OFF_FOR_A_VM })),
         Step::always(Do::Write(switch.clone(), "0".into())),
@@ -119,17 +116,10 @@ pub(super) fn port(climb: &mut Climb<'_>) -> Result<Outcome> {
         return still_off(climb, &format!("{shown} does not read 0 although it was written"));
     }
     forget(climb, &record);
-    if let Some(error) = did.get(1).and_then(crate::sysfs::Did::error) {
+    if let Some(error) = did.first().and_then(crate::sysfs::Did::error) {
         return Ok(Outcome::Failed(format!("cannot write \"1\" to {shown}: {error}")));
     }
     verify(climb, Expect::Enumerated)
-}
-
-/// A hub whose only device goes away is suspended at once, and with it the controller, which then may be just on its way
-/// down when the device comes back: on Linux 6.12 the enumeration has been seen to hang for good in that.
-pub(super) fn awake(host: &Host, port: &str) -> Do {
-    let node = UsbDevice::new(host, port).parent().and_then(|hub| hub.node()).unwrap_or_default();
-    Do::KeepAwake(host.at(&node))
 }
 
 pub(super) fn controller(climb: &mut Climb<'_>) -> Result<Outcome> {
@@ -178,10 +168,6 @@ pub(super) fn forget(climb: &Climb<'_>, record: &Record) {
 }
 
 impl Climb<'_> {
-    fn keep_hub_awake(&self, port: &str) -> Do {
-        awake(&self.session.host, port)
-    }
-
     /// Whether an attribute whose reading may block reads like this.
     fn reads(&mut self, path: &Path, value: &str) -> Result<bool> {
         super::heal::reads(&mut self.access, path, value, &self.deadline)
