@@ -18,8 +18,9 @@ expect_exit "0|1" coral-check --vm 275 --auto-reboot --dry-run --timeout 90s
 for n in 1 2 3; do
     expect_exit 1 coral-check --vm 275 --auto-reboot --timeout 120s
     [[ $(reboots) == "$n" ]] || fail "run $n: $(reboots) reboots"
-    # As after a restart of the host.
+    # As after a restart of the host. One real reboot shows what it does; for the others it is enough that they are counted.
     rm -rf /run/pve-hooks
+    : >/run/lab/knob/reboot-counts
 done
 expect_exit "1|5" coral-check --vm 275 --auto-reboot --timeout 120s
 [[ $(reboots) == 3 ]] || fail "a fourth reboot within the hour"
