@@ -16,6 +16,7 @@ dest=${DESTDIR:-}
 programs='pve-hook gpu-bind usb-reset coral-check'
 units='pve-hooks-reconcile.service pve-hooks-reconcile.timer'
 snippets=/var/lib/vz/snippets
+rule=/etc/udev/rules.d/60-pve-hooks-coral.rules
 mode=install
 dry=
 
@@ -110,7 +111,8 @@ install_all() {
         [ -d /etc/pve ] || say "no /etc/pve here: this is no Proxmox VE host (./install.sh --demo needs none)"
     fi
     build
-    act mkdir -p "$dest$prefix/sbin" "$dest$snippets" "$dest/etc/pve-hooks/hooks.d" "$dest/etc/systemd/system"
+    act mkdir -p "$dest$prefix/sbin" "$dest$snippets" "$dest/etc/pve-hooks/hooks.d" "$dest/etc/systemd/system" \
+        "$dest${rule%/*}"
     for program in $programs; do
         act install -m 0755 "$here/target/release/$program" "$dest$prefix/sbin/.$program.new"
         # By rename, because a program that runs cannot be overwritten.
@@ -124,6 +126,8 @@ install_all() {
             sed "s,/usr/sbin/,$prefix/sbin/," "$here/systemd/$unit" >"$dest/etc/systemd/system/$unit"
         fi
     done
+    act install -m 0644 "$here/udev/${rule##*/}" "$dest$rule"
+    [ "$dest" ] || ! command -v udevadm >/dev/null || act udevadm control --reload || true
     if [ -z "$dest" ] && [ -d /run/systemd/system ]; then
         act systemctl daemon-reload
         act systemctl enable --quiet --now pve-hooks-reconcile.timer
@@ -155,6 +159,7 @@ uninstall_all() {
         act rm -f "$dest$prefix/sbin/$program"
     done
     for unit in $units; do act rm -f "$dest/etc/systemd/system/$unit"; done
+    act rm -f "$dest$rule"
     [ "$dest" ] || [ ! -d /run/systemd/system ] || act systemctl daemon-reload
     done_or_dry "removed; /etc/pve-hooks and /var/lib/pve-hooks stay (rm -r them if you want)"
 }
