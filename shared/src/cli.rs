@@ -4,7 +4,7 @@ use crate::{
     config::Config, deadline::Deadline, fault::Fault, host::Host, limits, log::Log, report::Output, session::Session,
 };
 use anyhow::Result;
-use clap::Args;
+use clap::{Args, Parser};
 use serde_json::json;
 use std::{
     io::{self, Write},
@@ -85,6 +85,24 @@ fn duration(text: &str) -> Result<Duration, String> {
 /// A VMID as PVE has them.
 pub fn vmid(text: &str) -> Result<u32, String> {
     text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "expected the number of a VM, such as 111".into())
+}
+
+/// What was typed. A mistake ends the program with exit code 2, and with `--json` it is a document, as every error is.
+pub fn read<C: Parser>() -> C {
+    C::try_parse().unwrap_or_else(|error| mistyped(&error))
+}
+
+/// Ends the program over what cannot be understood, or with the help that was asked for.
+pub fn mistyped(error: &clap::Error) -> ! {
+    if error.use_stderr() && std::env::args_os().any(|word| word == "--json") {
+        let text = error.to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let next =
+            std::env::args().next().map(|name| format!("{} --help", name.rsplit('/').next().unwrap_or_default()));
+        let document = json!({ "error": { "exit_code": 2, "message": message, "next": next } });
+        Output::new(true).text(&format!("{document:#}"));
+    }
+    error.exit()
 }
 
 /// Ends a run: an error is printed with its cause and the next command to type, and becomes the exit code.

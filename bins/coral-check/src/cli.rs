@@ -78,25 +78,22 @@ fn port(text: &str) -> Result<String, String> {
 }
 
 /// Parses a command line. Long options work with a single dash too, as in `-skip-checks`.
-pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, ExitCode> {
-    let arguments = doubled(arguments);
-    match Cli::try_parse_from(&arguments) {
-        Ok(mut cli) => {
-            cli.common.dry_run |= cli.test;
-            cli.common.verbose = cli.common.verbose.saturating_add(if cli.debug { 2 } else { 0 });
-            Ok(cli)
-        }
-        Err(error) if error.use_stderr() && arguments.iter().any(|argument| argument == "--nagios") => {
-            // 2 would mean that the Coral is broken.
-            let text = error.to_string();
-            println!("CORAL UNKNOWN - {}", text.lines().next().unwrap_or_default());
-            Err(ExitCode::from(3))
-        }
-        Err(error) => {
-            let _ = error.print();
-            Err(ExitCode::from(u8::from(error.use_stderr()) * 2))
-        }
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let mut cli = Cli::try_parse_from(doubled(arguments))?;
+    cli.common.dry_run |= cli.test;
+    cli.common.verbose = cli.common.verbose.saturating_add(if cli.debug { 2 } else { 0 });
+    Ok(cli)
+}
+
+/// Ends a run that could not be understood. To Nagios, 2 would mean that the Coral is broken.
+pub fn mistyped(error: &clap::Error) -> ExitCode {
+    let nagios = std::env::args().any(|word| word.trim_start_matches('-') == "nagios");
+    if !error.use_stderr() || !nagios {
+        passthrough::cli::mistyped(error);
     }
+    let text = error.to_string();
+    println!("CORAL UNKNOWN - {}", text.lines().next().unwrap_or_default().trim_start_matches("error: "));
+    ExitCode::from(3)
 }
 
 fn doubled(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {

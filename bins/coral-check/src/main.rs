@@ -8,7 +8,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let cli = match cli::parse(std::env::args_os()) {
         Ok(cli) => cli,
-        Err(code) => return code,
+        Err(error) => return cli::mistyped(&error),
     };
     if cli.nagios {
         return run::nagios(&cli);

@@ -68,7 +68,7 @@ impl Cli {
                 let tip = format!("the verb comes first: {right}");
                 error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
             }
-            error.exit()
+            passthrough::cli::mistyped(&error)
         })
     }
 }

@@ -8,10 +8,9 @@ mod phase;
 mod register;
 mod run;
 
-use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
+    let cli: cli::Cli = passthrough::cli::read();
     passthrough::cli::finish("pve-hook", cli.common.json, run::run(&cli))
 }

@@ -5,10 +5,9 @@ mod list;
 mod run;
 mod show;
 
-use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
+    let cli: cli::Cli = passthrough::cli::read();
     passthrough::cli::finish("usb-reset", cli.common.json, run::run(&cli))
 }

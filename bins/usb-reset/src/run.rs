@@ -10,7 +10,7 @@ use passthrough::{
     session::Session,
     usb::{
         UsbDevice, heal,
-        reset::{Attempt, Consent, Identity, Outcome, Rung, auto, climb, touched},
+        reset::{Attempt, Consent, DRY, Identity, Outcome, Rung, auto, climb, touched},
         target::Target,
     },
 };
@@ -92,7 +92,10 @@ fn judge(session: &Session, device: &UsbDevice<'_>, report: &Report<'_>) -> Resu
         return Fault::problem(format!("{port}: there is nothing to try")).fail();
     };
     let rung = last.rung;
-    let dry = session.dry_run && !report.attempts.iter().any(|a| matches!(a.outcome, Outcome::Refused(_)));
+    // A dry run is well when something would be done, and nothing is in the way.
+    let would = |attempt: &Attempt| matches!(&attempt.outcome, Outcome::Skipped(why) if why == DRY);
+    let refused = report.attempts.iter().any(|attempt| matches!(attempt.outcome, Outcome::Refused(_)));
+    let dry = session.dry_run && !refused && report.attempts.iter().any(would);
     if dry || matches!(last.outcome, Outcome::Worked(_)) {
         show::report(session, report)?;
         if matches!(last, Attempt { rung: Rung::Power, outcome: Outcome::Worked(_) }) {
@@ -106,7 +109,9 @@ fn judge(session: &Session, device: &UsbDevice<'_>, report: &Report<'_>) -> Resu
         Outcome::Refused(why) if !tried => {
             let next = match rung {
                 Rung::Controller if why.contains("--controller ") => offer(device),
-                Rung::Ioctl if why.contains("VM ") => Some(format!("usb-reset {port}   (a VM's device: replug, port)")),
+                Rung::Ioctl if !auto(session, device).contains(&Rung::Ioctl) => {
+                    Some(format!("usb-reset {port}   (a VM's device: replug, port)"))
+                }
                 _ => Some("usb-reset list   (who uses what)".into()),
             };
             let what = format!("{port}: {rung} is refused, nothing was changed: {why}");

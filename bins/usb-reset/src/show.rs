@@ -21,7 +21,7 @@ pub fn touched(
     before: Option<&Identity>,
     touched: &[(Rung, Vec<UsbDevice<'_>>)],
 ) {
-    let what = before.map_or_else(|| format!("nothing at {}", device.port), Identity::title);
+    let what = before.map_or_else(|| format!("{}, where nothing is plugged in,", device.port), Identity::title);
     for (rung, devices) in touched {
         let others: Vec<_> = devices.iter().filter(|other| other.port != device.port).map(title).collect();
         let text = match others.len() {
@@ -111,9 +111,6 @@ pub fn healed(session: &Session, healed: &[String]) -> Result<()> {
     }
     if healed.is_empty() && session.planned().is_empty() {
         session.output.text("nothing to heal: no reset was interrupted");
-    }
-    for what in healed {
-        session.output.text(&format!("{what}: on again"));
     }
     Ok(())
 }

@@ -89,7 +89,7 @@ fn inside_only(vms: &[&VmSide]) -> Finding {
             _ => "it was not asked",
         };
         let text = format!("{about} to {}; whether the Coral is there is not known: {why}", names(&unknown));
-        let next = format!("qm agent {} ping", vm.vmid);
+        let next = ask_agent(vm.vmid, why);
         return Finding::new(State::GuestUnknown, Severity::Warning, text).next(next);
     }
     let text = format!("the host lists no Coral; {about} to {}, whose guest lists none either", names(vms));
@@ -265,7 +265,7 @@ fn guest_side(host: &HostSide, vm: &VmSide, found: &mut Vec<Finding>) {
         Guest::Unknown(why) => {
             let live = if vm.handle == HandleSide::Live { "QEMU's handle is live, but " } else { "" };
             let text = format!("{live}what the guest of {title} sees is not known: {why}");
-            let next = format!("qm agent {} ping", vm.vmid);
+            let next = ask_agent(vm.vmid, why);
             found.push(Finding::new(State::GuestUnknown, Severity::Warning, text).next(next));
         }
         Guest::Lists(ids) if ids.is_empty() => {
@@ -287,6 +287,17 @@ fn guest_side(host: &HostSide, vm: &VmSide, found: &mut Vec<Finding>) {
             found.push(Finding::new(State::QemuStale, Severity::Critical, text).next(fix(&host.port)));
         }
         Guest::NotAsked | Guest::Lists(_) => {}
+    }
+}
+
+/// What makes a guest answer that did not.
+fn ask_agent(vmid: u32, why: &str) -> String {
+    if why.contains("not enabled") {
+        format!("qm set {vmid} --agent 1   (counts from the next start of the VM)")
+    } else if why.contains("not running") {
+        "in the guest: systemctl start qemu-guest-agent".into()
+    } else {
+        format!("qm agent {vmid} ping")
     }
 }
 

@@ -73,10 +73,11 @@ pub fn text(entries: &[Entry]) -> String {
     let mut table = Table::default();
     table.row(["WHEN", "CORAL", "VM", "FOUND", "DONE", "THEN"]);
     for entry in entries {
-        let age = Duration::from_secs(now().saturating_sub(entry.at));
+        // Garbage in the file must not overflow a date.
+        let at = UNIX_EPOCH + Duration::from_secs(entry.at.min(253_402_300_799));
         let done = entry.actions.iter().map(|action| format!("{} {}", action.rung, action.result)).collect::<Vec<_>>();
         table.row([
-            format!("{} ago", humantime::format_duration(age)),
+            humantime::format_rfc3339_seconds(at).to_string(),
             entry.port.clone().unwrap_or_else(|| "-".into()),
             entry.vmid.map_or_else(|| "-".into(), |vmid| vmid.to_string()),
             entry.before.to_string(),

@@ -1,6 +1,6 @@
 //! A file for `node_exporter`'s textfile collector.
 
-use super::{budget, evidence::HandleSide, finding::State, report::Report};
+use super::{budget, evidence::HandleSide, finding::State, history, report::Report};
 use crate::{fault::Fault, host::Host, session::Session, state};
 use anyhow::{Context, Result};
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
@@ -38,6 +38,8 @@ fn families(host: &Host, report: &Report) -> Vec<Family> {
     let mut seen: Family =
         ("pve_hooks_coral_guest_visible", "1 where the guest lists it; absent where not known", Vec::new());
     let mut reboots: Family = ("pve_hooks_coral_auto_reboots_last_hour", "Reboots out of the budget", Vec::new());
+    let mut pcie: Family =
+        ("pve_hooks_coral_pcie_severity", "0 ok, 1 warning, 2 critical: a Coral on PCIe", Vec::new());
     let mut temp: Family = ("pve_hooks_coral_pcie_temperature_celsius", "Temperature of a Coral on PCIe", Vec::new());
     for patient in &report.corals {
         let evidence = patient.evidence();
@@ -68,9 +70,15 @@ fn families(host: &Host, report: &Report) -> Vec<Family> {
         let celsius = coral
             .temp_millicelsius
             .map(|t| format!("{}{}.{:03}", if t < 0 { "-" } else { "" }, t.abs() / 1000, t.abs() % 1000));
+        pcie.2.push((vec![("address", coral.address.clone())], (coral.severity as u8).to_string()));
         temp.2.extend(celsius.map(|celsius| (vec![("address", coral.address.clone())], celsius)));
     }
-    vec![states, severity, speed, resets, errors, live, seen, reboots, temp]
+    let run: Family = (
+        "pve_hooks_coral_last_run_timestamp_seconds",
+        "When this file was written: one that grows old says nothing any more",
+        vec![(Vec::new(), history::now().to_string())],
+    );
+    vec![states, severity, speed, resets, errors, live, seen, reboots, pcie, temp, run]
 }
 
 fn text(host: &Host, report: &Report) -> String {
@@ -79,7 +87,8 @@ fn text(host: &Host, report: &Report) -> String {
         text.push_str(&format!("# HELP {name} {help}.\n# TYPE {name} gauge\n"));
         for (labels, value) in samples {
             let labels: Vec<_> = labels.iter().map(|(key, value)| format!("{key}=\"{}\"", escaped(value))).collect();
-            text.push_str(&format!("{name}{{{}}} {value}\n", labels.join(",")));
+            let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+            text.push_str(&format!("{name}{labels} {value}\n"));
         }
     }
     text
@@ -136,7 +145,7 @@ mod tests {
         assert!(text.ends_with('\n'));
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             let (series, value) = line.rsplit_once(' ').unwrap();
-            assert!(series.ends_with('}') && value.parse::<f64>().is_ok(), "{line}");
+            assert!((series.ends_with('}') || series.ends_with("_seconds")) && value.parse::<f64>().is_ok(), "{line}");
         }
     }
 

@@ -6,6 +6,7 @@
 mod absent;
 pub mod budget;
 pub mod collect;
+pub mod configuration;
 pub mod consent;
 pub mod cure;
 pub mod diagnose;

@@ -6,7 +6,7 @@ use super::{
     history::now,
     report::Report,
 };
-use crate::{deadline::Deadline, fault::Fault, pve::qm, session::Session, state};
+use crate::{command, deadline::Deadline, fault::Fault, pve::qm, session::Session, state};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -105,6 +105,9 @@ fn mail(session: &Session, name: &str, why: Why, last: Option<&Told>, body: &str
         end -= 1;
     }
     text.truncate(end);
+    if command::find("sendmail").or_else(|| command::find("/usr/sbin/sendmail")).is_none() {
+        return Fault::problem("sendmail root: sendmail is not installed").next("apt install postfix").fail();
+    }
     let program = qm::program(&session.host, "sendmail", "sendmail root")?;
     let mut child = Command::new(&program)
         .args(["-i", "root"])

@@ -40,8 +40,9 @@ impl Report {
         table.row(["  log", &log(evidence)]);
         text.push_str(&table.render());
         let mark = output.paint(colour(severity), &state.word().to_uppercase());
-        let mut lines = patient.findings.iter();
-        for (n, finding) in lines.by_ref().enumerate() {
+        // The headline's own sentence first.
+        let (own, others): (Vec<_>, Vec<_>) = patient.findings.iter().partition(|finding| finding.state == state);
+        for (n, finding) in own.into_iter().chain(others).enumerate() {
             let mark =
                 if n == 0 { format!("  {mark}") } else { format!("  {:width$}", "", width = state.word().len()) };
             let tag = if finding.state == state { String::new() } else { format!("{}: ", finding.state) };
@@ -203,8 +204,9 @@ fn log(evidence: &Evidence) -> String {
     match &evidence.events {
         None => "not known: the kernel's log cannot be read".into(),
         Some(events) => {
-            let mut text =
-                format!("{} resets, {} errors of the link in the last hour", events.resets, events.link_errors);
+            let count = |n: u32, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+            let (resets, errors) = (count(events.resets, "reset"), count(events.link_errors, "link error"));
+            let mut text = format!("{resets}, {errors} in the last hour");
             if let Some(last) = &events.last {
                 text.push_str(&format!("; last: {last}"));
             }

@@ -99,7 +99,12 @@ pub(super) fn take(steps: &[Step], live: bool) -> Vec<Did> {
 
 fn perform(what: &Do, live: bool) -> io::Result<Vec<u8>> {
     match what {
-        Do::Write(path, value) => write_once(path, value.as_bytes()),
+        Do::Write(path, value) if live => write_once(path, value.as_bytes()),
+        // A plain file in a tree keeps the end of a longer text that stood there.
+        Do::Write(path, value) => {
+            fs::File::options().write(true).truncate(true).open(path)?.write_all(value.as_bytes())?;
+            Ok(Vec::new())
+        }
         Do::Wait(millis) => {
             thread::sleep(Duration::from_millis(*millis));
             Ok(Vec::new())

@@ -3,6 +3,7 @@
 use crate::guard;
 use anyhow::{Context, Result};
 use passthrough::{
+    coral::configuration::fragile,
     deadline::Deadline,
     fault::Fault,
     gpu::{
@@ -36,7 +37,7 @@ pub fn run(session: &Session, config: &VmConfig) -> Result<()> {
         guard::leave(session, config.vmid);
         take(session, config.vmid, units, &world)?;
     }
-    for line in usb::prepare(session, config)? {
+    for line in usb::prepare(session, config)?.into_iter().chain(fragile(&session.host, config)) {
         session.log.warn(&format!("VM {}: {line}", config.vmid));
     }
     Ok(())

@@ -52,7 +52,7 @@ impl Trouble {
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Absent => f.write_str("there is no monitor socket, so the VM does not run"),
+            Self::Absent => f.write_str("there is no monitor socket"),
             Self::Refused => f.write_str("nobody listens at its monitor socket, so QEMU has ended"),
             Self::Full => f.write_str("the queue of its monitor is full"),
             Self::Busy => f.write_str("its monitor is busy with another client"),

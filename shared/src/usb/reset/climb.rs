@@ -11,6 +11,9 @@ use crate::{
 };
 use anyhow::Result;
 
+/// What a rung says of itself in a dry run once it has told what it would do.
+pub const DRY: &str = "dry run";
+
 /// A climb under its lock.
 pub(super) struct Climb<'a> {
     pub(super) session: &'a Session,
@@ -102,7 +105,7 @@ impl Climb<'_> {
             for line in lines {
                 self.session.would(line);
             }
-            Outcome::Skipped("dry run".into())
+            Outcome::Skipped(DRY.into())
         })
     }
 
@@ -147,6 +150,11 @@ impl Climb<'_> {
     fn tell(&self, rung: Rung, outcome: &Outcome) {
         let port = &self.device.port;
         match outcome {
+            Outcome::Failed(why) | Outcome::Skipped(why) if self.session.dry_run => {
+                if why != DRY {
+                    self.session.would(&format!("skip {rung}: {why}"));
+                }
+            }
             Outcome::Worked(how) => self.session.log.change(&format!("{port}: {rung} worked: {how}")),
             Outcome::Failed(why) => self.session.log.warn(&format!("{port}: {rung} did not help: {why}")),
             Outcome::Refused(_) => {}

@@ -16,6 +16,7 @@ use serde::Serialize;
 use std::fmt;
 
 pub use blast::touched;
+pub use climb::DRY;
 pub use heal::{heal, interrupted};
 pub use identity::Identity;
 

@@ -2,7 +2,7 @@
 
 use super::{
     Outcome,
-    climb::Climb,
+    climb::{Climb, DRY},
     record::{Off, Record},
     verify::{Expect, verify},
 };
@@ -57,7 +57,7 @@ pub(super) fn replug(climb: &mut Climb<'_>) -> Result<Outcome> {
         }
     }
     if climb.session.dry_run {
-        return Ok(Outcome::Skipped("dry run".into()));
+        return Ok(Outcome::Skipped(DRY.into()));
     }
     Ok(Outcome::Worked(format!("{} has it again by a live handle", done.join(", "))))
 }
@@ -94,7 +94,9 @@ pub(super) fn port(climb: &mut Climb<'_>) -> Result<Outcome> {
     let switch = port.disable();
     if !switch.exists() {
         let kernel = climb.session.host.kernel_release();
-        return Ok(Outcome::Skipped(format!("kernel {kernel} cannot disable ports; 6.0 and newer can")));
+        let shown = climb.session.host.shown(&switch);
+        let what = format!("there is no {shown} (kernel {kernel}; 6.0 is the first that can switch ports)");
+        return Ok(Outcome::Skipped(what));
     }
     if let Some(dry) = climb.would(&[climb.writes("1", &switch), climb.writes("0", &switch)]) {
         return Ok(dry);
