@@ -191,7 +191,7 @@ impl Host {
 }
 
 fn line(path: &Path) -> String {
-    fs::read_to_string(path).map(|text| text.trim().to_owned()).unwrap_or_default()
+    read_text(path).map(|text| text.trim().to_owned()).unwrap_or_default()
 }
 
 /// The names in a directory, sorted; none where it does not exist.
@@ -218,6 +218,11 @@ pub fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or(0).min(4096));
     file.by_ref().take(LARGEST).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// A regular file's text.
+pub fn read_text(path: &Path) -> io::Result<String> {
+    read_file(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// A file's text, or `None` where it does not exist; any other error is one.

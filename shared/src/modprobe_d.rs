@@ -1,7 +1,7 @@
 //! What modprobe.d and the kernel command line say about modules, with the place of each sentence.
 
-use crate::host::{Host, names, read_if_there};
-use std::{collections::BTreeMap, fs};
+use crate::host::{Host, names, read_if_there, read_text};
+use std::collections::BTreeMap;
 
 /// One command of a configuration: `blacklist nouveau`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +50,7 @@ fn parse(text: &str, file: &str) -> Vec<Sentence> {
 
 /// The kernel's parameters as `(name, value)`; names with `-` for `_`, quotes taken off.
 pub fn kernel_parameters(host: &Host) -> Vec<(String, String)> {
-    parameters(&fs::read_to_string(host.kernel_cmdline()).unwrap_or_default())
+    parameters(&read_text(&host.kernel_cmdline()).unwrap_or_default())
 }
 
 fn parameters(line: &str) -> Vec<(String, String)> {
@@ -76,6 +76,7 @@ pub fn plain(module: &str) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::fs;
 
     #[test]
     fn lines_go_on_after_a_backslash_and_comments_are_none() {

@@ -91,6 +91,7 @@ pub fn nagios(cli: &Cli) -> ExitCode {
         let (line, code) = plugin::line(&report);
         session.output.text(&line);
         published(&session, cli, &report)?;
+        session.output.check()?;
         Ok(code)
     });
     match outcome {

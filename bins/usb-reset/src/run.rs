@@ -10,7 +10,7 @@ use passthrough::{
     session::Session,
     usb::{
         UsbDevice, heal,
-        reset::{Attempt, Consent, DRY, Identity, Outcome, Rung, auto, climb, touched},
+        reset::{Attempt, Consent, DRY, Identity, Outcome, Rung, auto, climb, interrupted, touched},
         target::Target,
     },
 };
@@ -35,8 +35,9 @@ pub fn run(cli: &Cli) -> Result<u8> {
 fn healed(session: &Session) -> Result<u8> {
     session.require_root()?;
     let healed = heal(session)?;
-    show::healed(session, &healed)?;
-    Ok(0)
+    let left = if session.dry_run { Vec::new() } else { interrupted(session) };
+    show::healed(session, &healed, &left)?;
+    Ok(u8::from(!left.is_empty()))
 }
 
 /// Everything about one reset, for the one who asked for it.

@@ -103,13 +103,13 @@ fn document(session: &Session, report: &Report<'_>) -> Value {
 }
 
 /// `usb-reset heal`.
-pub fn healed(session: &Session, healed: &[String]) -> Result<()> {
+pub fn healed(session: &Session, healed: &[String], left: &[String]) -> Result<()> {
     if session.output.is_json() {
         return session
             .output
-            .json(&json!({ "dry_run": session.dry_run, "would": session.planned(), "healed": healed }));
+            .json(&json!({ "dry_run": session.dry_run, "would": session.planned(), "healed": healed, "left": left }));
     }
-    if healed.is_empty() && session.planned().is_empty() {
+    if healed.is_empty() && left.is_empty() && session.planned().is_empty() {
         session.output.text("nothing to heal: no reset was interrupted");
     }
     Ok(())

@@ -150,8 +150,8 @@ fn host_only(evidence: &Evidence, host: &HostSide, found: &mut Vec<Finding>) {
     };
     let holders: Vec<_> = host.holders.iter().map(super::evidence::HolderSide::title).collect();
     // A container or a program of the host that uses it is a user as good as any.
-    let used = !holders.is_empty() && vm.is_none();
     let elsewhere = host.holders.iter().any(|holder| holder.vmid.is_some());
+    let used = !holders.is_empty() && !elsewhere && vm.is_none();
     if !holders.is_empty() {
         text.push_str(&format!("; held by {}", holders.join(", ")));
     }

@@ -41,7 +41,11 @@ const CASES: &[(&str, State, Severity, Change)] = &[
         e.vms.clear();
         host(e).holders.clear();
     }),
-    ("a container uses it", State::HostOnly, Severity::Ok, |e| e.vms.clear()),
+    ("a container uses it", State::HostOnly, Severity::Ok, |e| {
+        e.vms.clear();
+        host(e).holders.iter_mut().for_each(|holder| holder.vmid = None);
+    }),
+    ("a VM has it that is not known to be given it", State::HostOnly, Severity::Warning, |e| e.vms.clear()),
     ("the VM asked about is not given it", State::HostOnly, Severity::Warning, |e| {
         e.vms.clear();
         e.not_given_to = Some((276, Some("usb1".into())));

@@ -15,6 +15,10 @@ pub fn write(session: &Session, report: &Report, path: &Path) -> Result<()> {
         session.would(&format!("write {shown}"));
         return Ok(());
     }
+    // By rename, /dev/null would become a file.
+    if fs::symlink_metadata(path).is_ok_and(|meta| !meta.is_file()) {
+        return Fault::usage(format!("--metrics {shown}: is there, and is no regular file")).fail();
+    }
     if !path.parent().is_some_and(|dir| dir.as_os_str().is_empty() || dir.is_dir()) {
         return Fault::usage(format!("--metrics {shown}: no such directory")).fail();
     }

@@ -36,7 +36,8 @@ impl Report {
     /// The exit code: 0 where nothing is wrong.
     pub fn code(&self) -> u8 {
         if self.severity() == Severity::Ok {
-            return 0;
+            // What could not be read may hide what is wrong.
+            return u8::from(!self.problems.is_empty());
         }
         // 3 and 5 say that nothing was changed.
         let untouched =

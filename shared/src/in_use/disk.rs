@@ -2,7 +2,7 @@
 
 use super::mount::{Mount, mounts};
 use crate::{
-    host::{Host, names},
+    host::{Host, names, read_text},
     sysfs,
 };
 use std::{collections::BTreeSet, fs, path::Path};
@@ -23,7 +23,7 @@ impl Facts {
     pub(super) fn read(host: &Host) -> Self {
         Self {
             mounts: mounts(host),
-            swaps: fs::read_to_string(host.proc().join("swaps")).unwrap_or_default(),
+            swaps: read_text(&host.proc().join("swaps")).unwrap_or_default(),
             loops: loops(host),
             osds: osds(host),
             btrfs: btrfs(host),
@@ -101,7 +101,7 @@ fn btrfs(host: &Host) -> Vec<(String, Vec<String>)> {
 
 /// ZFS registers no holder: udev knows the label of the disk, and ZFS the names of the imported pools.
 fn zfs_pool(host: &Host, number: &str) -> Option<String> {
-    let udev = fs::read_to_string(host.udev_data().join(format!("b{number}"))).ok()?;
+    let udev = read_text(&host.udev_data().join(format!("b{number}"))).ok()?;
     let property = |key| udev.lines().find_map(|l| l.strip_prefix("E:")?.strip_prefix(key)?.strip_prefix('='));
     let pool = property("ID_FS_LABEL").filter(|_| property("ID_FS_TYPE") == Some("zfs_member"))?;
     let plain = !pool.contains('/') && !pool.starts_with('.');

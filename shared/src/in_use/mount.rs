@@ -1,7 +1,6 @@
 //! What is mounted.
 
-use crate::host::Host;
-use std::fs;
+use crate::host::{Host, read_text};
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Mount {
@@ -12,7 +11,7 @@ pub(super) struct Mount {
 
 /// What the first process sees mounted, as ours may be a namespace of its own.
 pub(super) fn mounts(host: &Host) -> Vec<Mount> {
-    let read = |who| fs::read_to_string(host.proc().join(who).join("mountinfo"));
+    let read = |who| read_text(&host.proc().join(who).join("mountinfo"));
     let table = read("1").or_else(|_| read("self")).unwrap_or_default();
     table.lines().filter_map(mount).collect()
 }

@@ -1,10 +1,10 @@
 //! What a network interface is used for.
 
 use crate::{
-    host::{Host, names},
+    host::{Host, names, read_text},
     sysfs::{self, link_name},
 };
-use std::{collections::BTreeSet, fs};
+use std::collections::BTreeSet;
 
 pub(super) fn uses(host: &Host, name: &str, uses: &mut Vec<String>) {
     let dir = host.net_class().join(name);
@@ -33,7 +33,7 @@ pub(super) fn uses(host: &Host, name: &str, uses: &mut Vec<String>) {
 }
 
 fn default_routes(host: &Host) -> BTreeSet<String> {
-    let read = |file| fs::read_to_string(host.proc().join("net").join(file)).unwrap_or_default();
+    let read = |file| read_text(&host.proc().join("net").join(file)).unwrap_or_default();
     let (v4, v6) = (read("route"), read("ipv6_route"));
     let v4 = v4.lines().filter_map(default_of_v4);
     v4.chain(v6.lines().filter_map(default_of_v6)).map(str::to_owned).collect()

@@ -1,6 +1,6 @@
 //! One process, as `/proc` tells of it.
 
-use crate::host::Host;
+use crate::host::{Host, read_file};
 use std::{fs, path::Path};
 
 /// What is needed of `/proc/PID/stat`.
@@ -33,7 +33,7 @@ impl Stat {
     }
 
     pub(super) fn read(dir: &Path) -> Option<Self> {
-        Self::parse(&String::from_utf8_lossy(&fs::read(dir.join("stat")).ok()?))
+        Self::parse(&String::from_utf8_lossy(&read_file(&dir.join("stat")).ok()?))
     }
 
     /// Whether it has ended and only waits for its parent to notice.
@@ -80,7 +80,7 @@ pub fn is_alive(host: &Host, pid: i32, start_time: u64) -> bool {
 /// characters are left out, as anybody may choose a command line.
 pub fn command(host: &Host, pid: i32) -> String {
     let dir = host.process(pid);
-    let read = |file| fs::read(dir.join(file)).unwrap_or_default();
+    let read = |file| read_file(&dir.join(file)).unwrap_or_default();
     describe(&read("comm"), &read("cmdline"))
 }
 

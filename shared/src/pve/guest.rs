@@ -133,6 +133,10 @@ pub fn usb_ids(host: &Host, config: &VmConfig, timeout: Duration) -> Result<Vec<
         Answer::Ran { exit_code, stdout, stderr } => (exit_code, stdout, stderr),
     };
     match listed(&stdout, windows) {
+        // A running guest has at least the root hub of the controller that it was given.
+        Some(ids) if ids.is_empty() && !windows => {
+            Err("the guest lists no USB device at all, not even a root hub".into())
+        }
         Some(ids) if code == 0 => Ok(ids),
         _ => {
             let words: String = stderr.split_whitespace().collect::<Vec<_>>().join(" ");

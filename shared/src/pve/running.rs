@@ -1,10 +1,9 @@
 //! Running VMs, by the pid files of PVE and the command lines of QEMU.
 
 use crate::{
-    host::{Host, names},
+    host::{Host, names, read_file, read_text},
     pci::Address,
 };
-use std::fs;
 
 /// A VM that runs on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +75,7 @@ fn address(host: Option<&str>, sysfsdev: Option<&str>) -> Option<Address> {
 }
 
 fn live(host: &Host, vmid: u32) -> Option<(i32, String)> {
-    let text = fs::read_to_string(host.qemu_run().join(format!("{vmid}.pid"))).ok()?;
+    let text = read_text(&host.qemu_run().join(format!("{vmid}.pid"))).ok()?;
     let pid = text.trim().parse().ok().filter(|pid| *pid > 0)?;
     let line = command_line(host, pid)?;
     let ours = values(&line, "pidfile").any(|file| vmid_of_pidfile(file) == Some(vmid));
@@ -85,7 +84,7 @@ fn live(host: &Host, vmid: u32) -> Option<(i32, String)> {
 
 /// A zombie no longer holds anything, but still has its directory in `/proc`.
 fn is_alive(host: &Host, pid: i32) -> bool {
-    let Ok(stat) = fs::read(host.process(pid).join("stat")) else { return false };
+    let Ok(stat) = read_file(&host.process(pid).join("stat")) else { return false };
     // The command's name stands in brackets and may hold anything, brackets included: proc_pid_stat(5).
     let behind_name = stat.iter().rposition(|b| *b == b')').map(|at| &stat[at + 1..]);
     let state = behind_name.and_then(|rest| rest.iter().find(|b| !b.is_ascii_whitespace()));
@@ -93,7 +92,7 @@ fn is_alive(host: &Host, pid: i32) -> bool {
 }
 
 fn command_line(host: &Host, pid: i32) -> Option<String> {
-    let bytes = fs::read(host.process(pid).join("cmdline")).ok().filter(|bytes| !bytes.is_empty())?;
+    let bytes = read_file(&host.process(pid).join("cmdline")).ok().filter(|bytes| !bytes.is_empty())?;
     Some(String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()))
 }
 
@@ -117,6 +116,7 @@ fn vmid_of_pidfile(file: &str) -> Option<u32> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::fs;
 
     fn tree() -> (tempfile::TempDir, Host) {
         let dir = tempfile::tempdir().unwrap();

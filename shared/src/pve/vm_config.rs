@@ -75,7 +75,8 @@ impl VmConfig {
 
     fn take(&mut self, key: &str, value: &str, warnings: &mut Vec<String>) -> Result<()> {
         match key {
-            "name" => value.clone_into(&mut self.name),
+            // It goes to terminals.
+            "name" => self.name = value.chars().filter(|c| !c.is_control()).collect(),
             "ostype" => value.clone_into(&mut self.ostype),
             "lock" => self.lock = Some(value.to_owned()),
             "hookscript" => self.hookscript = Some(value.to_owned()),

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use std::{
     fs,
     io::{Read, Write},
+    os::unix::fs::OpenOptionsExt,
     path::Path,
 };
 
@@ -49,6 +50,7 @@ impl Access {
         let done = fs::OpenOptions::new()
             .write(true)
             .truncate(true)
+            .custom_flags(nix::libc::O_NONBLOCK)
             .open(path)
             .and_then(|mut f| f.write_all(value.as_bytes()));
         Ok(done.map_or_else(Answer::Failed, |()| Answer::Done(Vec::new())))
@@ -60,7 +62,11 @@ impl Access {
             return Ok(self.worker()?.read(path, length, deadline));
         }
         let mut data = Vec::new();
-        let done = fs::File::open(path).and_then(|f| f.take(u64::from(length)).read_to_end(&mut data));
+        let done = fs::File::options()
+            .read(true)
+            .custom_flags(nix::libc::O_NONBLOCK)
+            .open(path)
+            .and_then(|f| f.take(u64::from(length)).read_to_end(&mut data));
         Ok(done.map_or_else(Answer::Failed, |_| Answer::Done(data)))
     }
 

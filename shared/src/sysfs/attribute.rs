@@ -1,8 +1,10 @@
 //! Reading an attribute that never blocks. Those that may (`driver_override`, `config`) are read by a [`super::Worker`].
 
+use nix::libc::O_NONBLOCK;
 use std::{
     fs::{self, File},
     io::{self, Read},
+    os::unix::fs::OpenOptionsExt,
     path::Path,
     sync::mpsc,
     thread,
@@ -12,8 +14,11 @@ use std::{
 /// An attribute's text without the end of its line. An attribute is a page at most, and the kernel hands it out in one read.
 pub fn read(path: &Path) -> io::Result<String> {
     let mut page = [0; 4096];
-    let length = File::open(path)?.read(&mut page)?;
-    Ok(String::from_utf8_lossy(&page[..length]).trim_end().to_owned())
+    // Nothing that waits for a writer stands in sysfs, but it may in a tree that stands in for a machine.
+    let length = File::options().read(true).custom_flags(O_NONBLOCK).open(path)?.read(&mut page)?;
+    let text = String::from_utf8_lossy(&page[..length]);
+    // What a device calls itself goes to terminals: no escapes of its own.
+    Ok(text.trim_end().chars().filter(|c| !c.is_control() || *c == '\n' || *c == '\t').collect())
 }
 
 /// The same for one that is read under a lock which a hung operation may hold for ever: the wait is interruptible, so a

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::{
     fs, io,
     io::Write,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
@@ -102,7 +103,12 @@ fn perform(what: &Do, live: bool) -> io::Result<Vec<u8>> {
         Do::Write(path, value) if live => write_once(path, value.as_bytes()),
         // A plain file in a tree keeps the end of a longer text that stood there.
         Do::Write(path, value) => {
-            fs::File::options().write(true).truncate(true).open(path)?.write_all(value.as_bytes())?;
+            fs::File::options()
+                .write(true)
+                .truncate(true)
+                .custom_flags(nix::libc::O_NONBLOCK)
+                .open(path)?
+                .write_all(value.as_bytes())?;
             Ok(Vec::new())
         }
         Do::Wait(millis) => {

@@ -44,6 +44,7 @@ expect_no_text "qm reboot 275 .*done"
 monitor_release
 
 # A kernel log that cannot be read (a fifo in its place blocks the reader).
+rm -f /run/lab/fifo
 mkfifo /run/lab/fifo
 mount --bind /run/lab/fifo /dev/kmsg
 expect_exit_within 25 "0|1" coral-check --json --timeout 20s

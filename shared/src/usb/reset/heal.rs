@@ -18,35 +18,55 @@ use std::path::Path;
 
 /// What a run that died may have left off, in words. Looks only.
 pub fn interrupted(session: &Session) -> Vec<String> {
-    records(&session.host).iter().map(|record| title(&record.off)).collect()
+    let (records, garbage) = records(&session.host);
+    let garbage = garbage.iter().map(|path| format!("{}, which cannot be understood", session.host.shown(path)));
+    records.iter().map(|record| title(&record.off)).chain(garbage).collect()
 }
 
 /// Switches on what a run that died left off, reads it back and forgets it; what was healed.
 pub fn heal(session: &Session) -> Result<Vec<String>> {
-    let mut healed = Vec::new();
-    for record in records(&session.host) {
-        let what = title(&record.off);
-        let mut access = match lock(session, &record.controller, &format!("heal {what}")) {
-            Ok(access) => access,
-            Err(error) if Fault::code_of(&error) == Code::Busy => {
-                // Whoever holds the lock is still at it.
-                session.log.info(&format!("{what}: left to the one who holds its lock: {error:#}"));
-                continue;
-            }
-            Err(error) => return Err(error),
-        };
-        if !record.is_there(&session.host) {
-            continue;
-        }
-        if switch_on(session, &mut access, &record)? {
-            session.log.change(&format!("{what}: on again after a run that was interrupted"));
-            healed.push(what);
-        }
-        if !session.dry_run {
-            record.forget(&session.host)?;
+    let (mut healed, mut result) = (Vec::new(), Ok(()));
+    let (records, garbage) = records(&session.host);
+    for record in records {
+        // One that cannot be healed keeps nobody from the others.
+        match heal_one(session, &record) {
+            Ok(told) => healed.extend(told),
+            Err(error) if result.is_err() => session.log.warn(&format!("{error:#}")),
+            Err(error) => result = Err(error),
         }
     }
-    Ok(healed)
+    for path in garbage {
+        let shown = session.host.shown(&path);
+        session.log.warn(&format!(
+            "{shown} cannot be understood, so what it says is off may still be; next: grep . /sys/bus/usb/devices/*/*/disable; rm {shown}"
+        ));
+    }
+    result.map(|()| healed)
+}
+
+fn heal_one(session: &Session, record: &Record) -> Result<Option<String>> {
+    let what = title(&record.off);
+    let mut access = match lock(session, &record.controller, &format!("heal {what}")) {
+        Ok(access) => access,
+        Err(error) if Fault::code_of(&error) == Code::Busy => {
+            // Whoever holds the lock is still at it.
+            session.log.info(&format!("{what}: left to the one who holds its lock: {error:#}"));
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    if !record.is_there(&session.host) {
+        return Ok(None);
+    }
+    let changed = switch_on(session, &mut access, record)?;
+    if session.dry_run {
+        return Ok(None);
+    }
+    if changed {
+        session.log.change(&format!("{what}: on again after a run that was interrupted"));
+    }
+    record.forget(&session.host)?;
+    Ok(changed.then_some(what))
 }
 
 fn title(off: &Off) -> String {

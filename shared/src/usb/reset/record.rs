@@ -63,9 +63,17 @@ fn directory(host: &Host) -> PathBuf {
     host.run_dir().join("usb")
 }
 
-/// The records of this boot.
-pub(super) fn records(host: &Host) -> Vec<Record> {
+/// The records of this boot, and the files that should be some and cannot be understood.
+pub(super) fn records(host: &Host) -> (Vec<Record>, Vec<PathBuf>) {
     let ours = names(&directory(host)).into_iter().filter(|name| name.starts_with(PREFIX));
-    let records = ours.filter_map(|name| state::load::<Record>(&directory(host).join(name)));
-    records.filter(|record| record.boot_id == host.boot_id()).collect()
+    let (mut records, mut garbage) = (Vec::new(), Vec::new());
+    for path in ours.map(|name| directory(host).join(name)) {
+        match state::load::<Record>(&path) {
+            // Its name goes into that of a lock.
+            Some(record) if !record.controller.contains('/') && record.path(host) == path => records.push(record),
+            _ => garbage.push(path),
+        }
+    }
+    records.retain(|record| record.boot_id == host.boot_id());
+    (records, garbage)
 }
