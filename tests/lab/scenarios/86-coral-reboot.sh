@@ -1,5 +1,5 @@
 # The last cure: only with --auto-reboot, once per run, three times an hour and VM, counted across restarts.
-# timeout: 600
+# timeout: 300
 reboots() { if [[ -e /run/lab/log/reboots.275 ]]; then wc -l </run/lab/log/reboots.275; else echo 0; fi; }
 coral_plug
 coral_vm 275
@@ -15,14 +15,13 @@ expect_text "qm reboot 275" "docker restart"
 expect_exit "0|1" coral-check --vm 275 --auto-reboot --dry-run --timeout 90s
 [[ $(reboots) == 0 ]] || fail "a dry run rebooted the VM"
 
-for n in 1 2 3; do
-    expect_exit 1 coral-check --vm 275 --auto-reboot --timeout 120s
-    [[ $(reboots) == "$n" ]] || fail "run $n: $(reboots) reboots"
-    # As after a restart of the host. One real reboot shows what it does; for the others it is enough that they are counted.
-    rm -rf /run/pve-hooks
-    : >/run/lab/knob/reboot-counts
-done
+expect_exit 1 coral-check --vm 275 --auto-reboot --timeout 120s
+[[ $(reboots) == 1 ]] || fail "$(reboots) reboots instead of one"
+# Two more within the hour, as the program wrote down the first; and a restart of the host.
+book=/var/lib/pve-hooks/coral-reboots.json
+jq '."275" |= [.[0], .[0], .[0]]' $book >/run/lab/book && cat /run/lab/book >$book
+rm -rf /run/pve-hooks
 expect_exit "1|5" coral-check --vm 275 --auto-reboot --timeout 120s
-[[ $(reboots) == 3 ]] || fail "a fourth reboot within the hour"
+[[ $(reboots) == 1 ]] || fail "a fourth reboot within the hour"
 expect_text "3"
 grep -q "coral-check.*275" /run/lab/syslog || fail "no line in syslog"
