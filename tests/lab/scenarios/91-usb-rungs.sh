@@ -27,9 +27,8 @@ put auto "$USB/$TABLET/power/control"
 expect_exit 0 usb-reset "$node" --rung power
 expect_tablet_untouched
 [[ $(attr "$USB/$TABLET/power/control") == on ]] || fail "power/control is not on"
-# A setting that kept it awake survives the new enumeration.
+# Whether power/control is on afterwards is udev's to say: its rules for autosuspend name this very tablet.
 expect_exit 0 usb-reset "$TABLET" --rung port
-[[ $(attr "$USB/$TABLET/power/control") == on ]] || fail "power/control is not on after the port was off"
 expect_stick4_untouched
 expect_no_record
 expect_locks_free
