@@ -12,6 +12,7 @@ use super::{
 use crate::{
     fault::Fault,
     kernel_log::KernelLog,
+    modules::is_vfio,
     pci::{Address, Device},
     session::Session,
 };
@@ -22,10 +23,19 @@ use std::{cell::RefCell, thread, time::Duration};
 const SETTLING: Duration = Duration::from_secs(5);
 /// How long a sound card is waited for where nobody knows whether there was one.
 const HOPE: Duration = Duration::from_secs(2);
+/// How often a card that is on its way is looked for.
+const TICK: Duration = Duration::from_millis(5);
 const HD_AUDIO: u32 = 0x0403;
 /// Kernel messages after which a driver that is bound does not drive.
 const FATAL: [&str; 4] =
     ["RmInitAdapter failed", "fallen off the bus", "failed with error -", "Fatal error during GPU init"];
+
+/// Whether a driver is bound that has not made its sound card yet.
+fn sound_is_coming(session: &Session, address: Address) -> bool {
+    let device = Device::new(&session.host, address);
+    let driven = device.driver().is_some_and(|driver| !is_vfio(&driver));
+    session.host.is_live() && driven && !device.dir().join("sound").exists()
+}
 
 /// Watches one return.
 pub struct Verifier {
@@ -86,6 +96,11 @@ impl Verifier {
         let deadline = op.deadline.within(SETTLING);
         let hopeful = op.deadline.within(HOPE);
         let mut pause = Duration::from_millis(2);
+        // A card that was there is waited for by its directory alone: looking at everything takes time from the driver's
+        // worker, which is just making it.
+        while self.with_sound.iter().any(|address| sound_is_coming(op.session, *address)) && !deadline.expired() {
+            thread::sleep(TICK.min(deadline.remaining()));
+        }
         loop {
             let seen = op.observe()?;
             let problems = self.problems(&seen, wanted);
