@@ -102,6 +102,28 @@ places! {
     input_devices = "proc/bus/input/devices";
     /// Corals on `PCIe`.
     apex_class = "sys/class/apex";
+    /// The counters of every network interface, in one file.
+    net_counters = "proc/net/dev";
+    /// How busy the machine is.
+    load_average = "proc/loadavg";
+    /// How much memory the machine has.
+    memory_info = "proc/meminfo";
+    /// What the processors did since boot.
+    processor_times = "proc/stat";
+    /// Control groups.
+    cgroups = "sys/fs/cgroup";
+    /// What PVE's HA manager looks after.
+    ha_resources = "etc/pve/ha/resources.cfg";
+    /// What PVE's HA manager is about to do.
+    ha_status = "etc/pve/ha/manager_status";
+    /// PVE's tasks that run.
+    active_tasks = "var/log/pve/tasks/active";
+    /// The certificate authority of a PVE cluster.
+    pve_root_ca = "etc/pve/pve-root-ca.pem";
+    /// The token, authority and namespace of a Kubernetes pod.
+    service_account = "var/run/secrets/kubernetes.io/serviceaccount";
+    /// Instances that are written down by hand.
+    instances_file = "etc/pve-hooks/instances.json";
     /// What udev found out about devices.
     udev_data = "run/udev/data";
 }

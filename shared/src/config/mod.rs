@@ -1,5 +1,7 @@
 //! `/etc/pve-hooks/config.toml`. Every key has a default; an unknown key is an error that names its line.
 
+pub mod probe;
+
 use crate::{
     fault::Fault,
     host::read_if_there,
@@ -40,6 +42,8 @@ pub struct Config {
     pub pci: BTreeMap<Prefix, Device>,
     /// The hookscript.
     pub hook: Hook,
+    /// The health of VMs.
+    pub probe: probe::Settings,
 }
 
 /// How one device is treated.

@@ -1,0 +1,11 @@
+//! `vm-probe`: the health of VMs.
+
+mod cli;
+mod run;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = passthrough::cli::read::<cli::Cli>();
+    passthrough::cli::finish("vm-probe", cli.common.json, run::run(&cli))
+}
