@@ -112,6 +112,8 @@ places! {
     processor_times = "proc/stat";
     /// Control groups.
     cgroups = "sys/fs/cgroup";
+    /// ALSA cards.
+    sound_cards = "proc/asound/cards";
     /// What PVE's HA manager looks after.
     ha_resources = "etc/pve/ha/resources.cfg";
     /// What PVE's HA manager is about to do.

@@ -1,5 +1,7 @@
 //! What was measured of one VM. The tiers are kept apart: none ever overwrites another, and each says when it was taken.
 
+pub use crate::net::Counters;
+
 use super::{figure::Figure, instance::Instance};
 use serde::Serialize;
 use std::{collections::BTreeMap, sync::Arc};
@@ -126,27 +128,6 @@ pub enum Path {
     Down(String),
     /// An interface is missing.
     Missing(String),
-}
-
-/// As the host counts: what it receives, the guest sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counters {
-    /// Bytes from the guest.
-    pub rx_bytes: u64,
-    /// Packets from the guest.
-    pub rx_packets: u64,
-    /// Receive errors.
-    pub rx_errors: u64,
-    /// Receive drops.
-    pub rx_dropped: u64,
-    /// Bytes to the guest.
-    pub tx_bytes: u64,
-    /// Packets to the guest.
-    pub tx_packets: u64,
-    /// Transmit errors.
-    pub tx_errors: u64,
-    /// Transmit drops.
-    pub tx_dropped: u64,
 }
 
 /// Per second.

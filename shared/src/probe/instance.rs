@@ -125,7 +125,7 @@ pub struct Hardware {
 pub struct Nic {
     /// The key in the configuration: `net0`.
     pub key: String,
-    /// The host's end: `tap111i0`.
+    /// The host's end: `tap111i0`; empty where QEMU itself is the network.
     pub tap: String,
     /// The bridge that it belongs to; none where it is not on one.
     pub bridge: Option<String>,
@@ -133,6 +133,8 @@ pub struct Nic {
     pub firewall: bool,
     /// Whether the configuration unplugs its cable.
     pub link_down: bool,
+    /// Its VLAN, for which PVE may make a bridge of its own (`vmbr0v5`).
+    pub tag: Option<u16>,
 }
 
 /// One guest in the list of a PVE cluster's resources.

@@ -5,6 +5,7 @@ pub mod config_lock;
 pub mod guest;
 pub mod hostpci;
 pub mod mapping;
+pub mod net;
 mod node;
 pub mod property;
 pub mod qm;
