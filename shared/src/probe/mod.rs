@@ -2,6 +2,7 @@
 //! [`slow`]), what that means ([`classify`]), and what may be done about it ([`recover`]).
 
 pub mod container;
+pub mod deep;
 pub mod evidence;
 pub mod fast;
 pub mod figure;
