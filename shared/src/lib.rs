@@ -18,6 +18,7 @@ pub mod log;
 pub mod modprobe_d;
 pub mod modules;
 pub mod pci;
+pub mod plain;
 pub mod probe;
 pub mod proc;
 pub mod pve;

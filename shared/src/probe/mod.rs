@@ -5,4 +5,5 @@ pub mod evidence;
 pub mod figure;
 pub mod instance;
 pub mod service;
+pub mod source;
 pub mod verdict;
