@@ -19,6 +19,7 @@ pub mod modprobe_d;
 pub mod modules;
 pub mod net;
 pub mod pci;
+pub mod plain;
 pub mod probe;
 pub mod proc;
 pub mod pve;

@@ -45,6 +45,8 @@ pub struct Instance {
     pub reported: Option<Reported>,
     /// The pod.
     pub pod: Option<Pod>,
+    /// What is strange about it as its source has it: a configuration that cannot be read, a token that expired.
+    pub notes: Vec<String>,
     /// When the source last listed it, in milliseconds since 1970.
     pub seen_at: u64,
 }
@@ -73,6 +75,7 @@ impl Instance {
             stream_url: None,
             reported: None,
             pod: None,
+            notes: Vec::new(),
             seen_at: 0,
         }
     }

@@ -9,4 +9,5 @@ pub mod figure;
 pub mod hardware;
 pub mod instance;
 pub mod service;
+pub mod source;
 pub mod verdict;
