@@ -2,6 +2,7 @@
 //! [`slow`]), what that means ([`classify`]), and what may be done about it ([`recover`]).
 
 pub mod classify;
+pub mod damping;
 pub mod evidence;
 pub mod figure;
 pub mod instance;
