@@ -1,6 +1,7 @@
 //! What the programs of pve-hooks share. Arrows point downwards only: subjects ([`gpu`]) stand on the Proxmox VE layer
 //! ([`pve`]), that on the system layer ([`pci`], [`sysfs`], [`proc`], [`lock`], [`state`]), and all of it on [`host`].
 
+pub mod budget;
 pub mod cli;
 pub mod command;
 pub mod config;

@@ -53,7 +53,7 @@ pub struct Fast {
     pub load_average: Figure<f64>,
     /// The host's ends of the network cards.
     pub nics: Figure<Vec<NicReading>>,
-    /// PulseAudio and ALSA, in a container.
+    /// `PulseAudio` and ALSA, in a container.
     pub sound: Figure<Sound>,
 }
 
@@ -146,7 +146,7 @@ pub struct Rates {
 /// Sound servers and cards of a container.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sound {
-    /// Whether PulseAudio (or `PipeWire` in its place) runs; `None` where there is none to run.
+    /// Whether `PulseAudio` (or `PipeWire` in its place) runs; `None` where there is none to run.
     pub server_running: Option<bool>,
     /// Its sinks, where it was asked.
     pub sinks: Option<u32>,

@@ -3,6 +3,8 @@
 
 pub mod container;
 pub mod deep;
+pub mod classify;
+pub mod damping;
 pub mod evidence;
 pub mod fast;
 pub mod figure;
