@@ -126,6 +126,8 @@ places! {
     service_account = "var/run/secrets/kubernetes.io/serviceaccount";
     /// Instances that are written down by hand.
     instances_file = "etc/pve-hooks/instances.json";
+    /// The certificate authorities that programs of this machine trust.
+    trusted_authorities = "etc/ssl/certs/ca-certificates.crt";
     /// What udev found out about devices.
     udev_data = "run/udev/data";
 }
