@@ -2,6 +2,8 @@
 
 mod cli;
 mod run;
+#[allow(dead_code)]
+mod serve;
 
 use std::process::ExitCode;
 

@@ -6,6 +6,7 @@ pub mod deep;
 pub mod classify;
 pub mod damping;
 pub mod checks;
+pub mod document;
 pub mod evidence;
 pub mod fast;
 pub mod figure;
