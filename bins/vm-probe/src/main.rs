@@ -1,9 +1,10 @@
 //! `vm-probe`: the health of VMs.
 
 mod cli;
+mod daemon;
 mod run;
-#[allow(dead_code)]
 mod serve;
+mod table;
 
 use std::process::ExitCode;
 

@@ -17,7 +17,7 @@ mod target;
 mod tests;
 mod token;
 
-pub use listen::Listen;
+pub use listen::{Listen, consents};
 pub use token::Token;
 
 use anyhow::{Context, Result};

@@ -10,7 +10,10 @@ use crate::{
     fault::Fault,
     host::{Host, names, read_if_there},
     plain::plain,
-    probe::instance::{Endpoint, Hardware, Instance, Power},
+    probe::{
+        hardware::hardware,
+        instance::{Endpoint, Instance, Power},
+    },
     pve::{self, VmConfig},
 };
 use anyhow::Result;
@@ -52,11 +55,6 @@ pub(super) fn list(host: &Host) -> Result<Vec<Instance>> {
     Ok(all.into_values().collect())
 }
 
-/// What there is to measure.
-fn hardware_of(_config: &VmConfig) -> Option<Hardware> {
-    None
-}
-
 /// All that is read once for all VMs.
 struct Tree<'a> {
     host: &'a Host,
@@ -88,7 +86,7 @@ impl Tree<'_> {
         name(&mut instance, &config.name);
         instance.lock = config.lock.as_deref().map(|lock| plain(lock, NAME));
         instance.template = config.template;
-        instance.hardware = hardware_of(config);
+        instance.hardware = Some(hardware(config));
         instance
     }
 
