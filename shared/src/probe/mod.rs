@@ -6,4 +6,5 @@ pub mod evidence;
 pub mod figure;
 pub mod instance;
 pub mod service;
+pub mod slow;
 pub mod verdict;
