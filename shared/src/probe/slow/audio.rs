@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn the_backend_is_read_off_the_command_line() {
         for (line, id) in [
-            ("kvm\0-id\0111\0-audiodev\0spice,id=spice-backend0\0-device\0x\0", Some("spice-backend0")),
+            ("kvm\0-id\0vm\0-audiodev\0spice,id=spice-backend0\0-device\0x\0", Some("spice-backend0")),
             ("kvm\0-audiodev\0{\"driver\":\"none\",\"id\":\"none-backend0\"}\0", Some("none-backend0")),
             ("kvm\0-audiodev\0none\0", None),
             ("kvm\0-audiodev", None),
