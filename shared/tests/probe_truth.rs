@@ -61,7 +61,7 @@ impl Guest {
             .spawn()
             .unwrap();
         let guest = Self { dir, host, qemu };
-        guest.wait_until("QEMU's monitor", || guest.monitor().exists());
+        wait_until("QEMU's monitor", || guest.monitor().exists());
         Some(guest)
     }
 
@@ -69,34 +69,20 @@ impl Guest {
         self.host.qemu_run().join("7.qmp")
     }
 
-    fn wait_until(&self, what: &str, is_there: impl Fn() -> bool) {
-        let deadline = Deadline::after(Duration::from_secs(60));
-        while !is_there() {
-            assert!(!deadline.expired(), "{what} is not there after a minute");
-            thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    /// A number in the guest's memory.
-    fn memory(&self, monitor: &mut Monitor, format: &str, address: &str) -> u32 {
-        let told = monitor.human(&format!("xp /1{format} {address}")).unwrap();
-        u32::from_str_radix(told.trim().rsplit("0x").next().unwrap(), 16).unwrap()
-    }
-
     /// Whether the screen is being drawn.
     fn draws(&self) -> bool {
         let deadline = Deadline::after(Duration::from_secs(20));
         let mut monitor = Monitor::open_at(&self.host, &self.monitor(), &deadline).unwrap();
-        self.memory(&mut monitor, "bx", "0xb8000") == 0xdb
+        memory(&mut monitor, "bx", "0xb8000") == 0xdb
     }
 
     /// The guest's count of ticks, and when it had just become that.
     fn tick(&self) -> (u32, Instant) {
         let deadline = Deadline::after(Duration::from_secs(20));
         let mut monitor = Monitor::open_at(&self.host, &self.monitor(), &deadline).unwrap();
-        let first = self.memory(&mut monitor, "wx", "0x46c");
+        let first = memory(&mut monitor, "wx", "0x46c");
         loop {
-            let now = self.memory(&mut monitor, "wx", "0x46c");
+            let now = memory(&mut monitor, "wx", "0x46c");
             if now != first {
                 return (now, Instant::now());
             }
@@ -110,6 +96,20 @@ impl Guest {
         instance.hardware = Some(Hardware { display: true, audio: true, ..Hardware::default() });
         slow::look(&self.host, &instance, settings, &Deadline::after(Duration::from_secs(20)))
     }
+}
+
+fn wait_until(what: &str, is_there: impl Fn() -> bool) {
+    let deadline = Deadline::after(Duration::from_secs(60));
+    while !is_there() {
+        assert!(!deadline.expired(), "{what} is not there after a minute");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A number in the guest's memory.
+fn memory(monitor: &mut Monitor, format: &str, address: &str) -> u32 {
+    let told = monitor.human(&format!("xp /1{format} {address}")).unwrap();
+    u32::from_str_radix(told.trim().rsplit("0x").next().unwrap(), 16).unwrap()
 }
 
 /// The bytes of a listing, as a sector that a BIOS boots from.
@@ -131,7 +131,7 @@ fn assert_near(what: &str, measured: f64, truth: f64) {
 #[test]
 fn frames_are_counted_within_five_percent() {
     let Some(guest) = Guest::start("tick.boot", &[]) else { return };
-    guest.wait_until("the first picture", || guest.draws());
+    wait_until("the first picture", || guest.draws());
     let (first, begun) = guest.tick();
     let slow = guest.look(&Settings { frames: true, memory: true, ..Settings::default() });
     let (last, ended) = guest.tick();
@@ -148,7 +148,7 @@ fn frames_are_counted_within_five_percent() {
 #[test]
 fn others_get_their_turn_at_the_monitor_while_pictures_are_taken() {
     let Some(guest) = Guest::start("tick.boot", &[]) else { return };
-    guest.wait_until("the first picture", || guest.draws());
+    wait_until("the first picture", || guest.draws());
     let (host, path) = (guest.host.clone(), guest.monitor());
     let (stop, stopped) = std::sync::mpsc::channel::<()>();
     // PVE's own sessions, and more often.
@@ -174,7 +174,7 @@ fn others_get_their_turn_at_the_monitor_while_pictures_are_taken() {
 fn a_guest_that_plays_nothing_is_silent() {
     let backend = ["-machine", "pc,pcspk-audiodev=a0", "-audiodev", "none,id=a0"];
     let Some(guest) = Guest::start("tick.boot", &backend) else { return };
-    guest.wait_until("the first picture", || guest.draws());
+    wait_until("the first picture", || guest.draws());
     let slow = guest.look(&Settings { audio: true, ..Settings::default() });
     assert_eq!(slow.audio_level.get(), Some(&0.0), "{slow:?}");
     let mut monitor =
@@ -187,7 +187,7 @@ fn a_beep_is_as_loud_as_qemu_itself_writes_it() {
     let backend = ["-machine", "pc,pcspk-audiodev=a0", "-audiodev", "wav,id=a0,path=truth.wav"];
     let Some(guest) = Guest::start("beep.boot", &backend) else { return };
     let file = guest.dir.path().join("truth.wav");
-    guest.wait_until("the beep", || tail_level(&file).is_some_and(|level| level > 0.01));
+    wait_until("the beep", || tail_level(&file).is_some_and(|level| level > 0.01));
     // Until it is under way.
     thread::sleep(Duration::from_secs(1));
     let slow = guest.look(&Settings { audio: true, ..Settings::default() });
