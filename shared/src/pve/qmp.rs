@@ -45,15 +45,19 @@ pub struct Monitor {
 impl Monitor {
     /// Connects to the monitor of a VM; while it is busy, again and again until `deadline`, which bounds the whole session.
     pub fn open(host: &Host, vmid: u32, deadline: &Deadline) -> Result<Self, Trouble> {
-        let path = socket(host, vmid);
+        Self::open_at(host, &socket(host, vmid), deadline)
+    }
+
+    /// The same for a monitor that is found by its socket.
+    pub fn open_at(host: &Host, path: &Path, deadline: &Deadline) -> Result<Self, Trouble> {
         let mut was_busy = false;
         loop {
-            let trouble = match Self::greeted(&path, deadline) {
+            let trouble = match Self::greeted(path, deadline) {
                 Ok(mut monitor) => {
                     monitor.execute("qmp_capabilities", &json!({}))?;
                     return Ok(monitor);
                 }
-                Err(Trouble::Full | Trouble::NoAnswer) if is_taken(host, &path).unwrap_or(true) => Trouble::Busy,
+                Err(Trouble::Full | Trouble::NoAnswer) if is_taken(host, path).unwrap_or(true) => Trouble::Busy,
                 Err(Trouble::Full) => Trouble::NoAnswer,
                 Err(trouble) => trouble,
             };
@@ -85,6 +89,22 @@ impl Monitor {
     #[must_use]
     pub fn until(self, deadline: Deadline) -> Self {
         Self { deadline, ..self }
+    }
+
+    /// The process that listens at a socket, without saying anything to it.
+    pub fn process_at(path: &Path) -> Option<i32> {
+        Wire::connect(path).ok()?.process()
+    }
+
+    /// The process at the other end, as this process sees it.
+    pub fn process(&self) -> Option<i32> {
+        self.wire.process()
+    }
+
+    /// Runs a command of the monitor for people. It answers with text, also when it fails; nothing is nothing to tell.
+    pub fn human(&mut self, command: &str) -> Result<String, Trouble> {
+        let told = self.execute("human-monitor-command", &json!({ "command-line": command }))?;
+        Ok(told.as_str().unwrap_or_default().to_owned())
     }
 
     /// Runs a command and returns what it answers.

@@ -124,6 +124,19 @@ impl Flight {
     }
 }
 
+/// One that was never asked, and why.
+pub(super) fn unasked(target: Target, why: &str) -> (String, Deep) {
+    let mut flight = Flight::new(target, Duration::ZERO);
+    if flight.target.qmp.is_some() {
+        flight.qmp_is = Qmp::Unknown(why.to_owned());
+    }
+    if flight.target.vnc.is_some() {
+        flight.vnc_is = Vnc::Unknown(why.to_owned());
+    }
+    flight.trouble = Some(Trouble::System(why.to_owned()));
+    flight.conclude()
+}
+
 fn nobody_asked(deep: &mut Deep) {
     const WHY: &str = "the source names no monitor";
     deep.run_state.value = Err(WHY.into());

@@ -17,19 +17,23 @@ pub use prober::Prober;
 
 use super::evidence::Deep;
 use crate::{deadline::Deadline, host::Host};
-use anyhow::Result;
 use std::time::Duration;
 
 /// Asks all of them, `at_once` at a time, and returns what is known of each by the deadline. Those whose turn did not come
-/// are missing.
+/// are unknown.
 pub fn ask_all(
     host: &Host,
     targets: Vec<Target>,
     answer: Duration,
     at_once: usize,
     deadline: &Deadline,
-) -> Result<Vec<(String, Deep)>> {
-    let mut prober = Prober::new(host)?;
+) -> Vec<(String, Deep)> {
+    let mut prober = match Prober::new(host) {
+        Ok(prober) => prober,
+        Err(error) => {
+            return targets.into_iter().map(|target| flight::unasked(target, &format!("{error:#}"))).collect();
+        }
+    };
     let mut told = Vec::with_capacity(targets.len());
     let mut targets = targets.into_iter();
     loop {
@@ -38,7 +42,8 @@ pub fn ask_all(
             prober.begin(target, answer.min(deadline.remaining()));
         }
         if prober.in_flight() == 0 {
-            return Ok(told);
+            told.extend(targets.map(|target| flight::unasked(target, "its turn did not come by the deadline")));
+            return told;
         }
         told.append(&mut prober.poll(answer));
     }

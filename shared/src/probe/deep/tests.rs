@@ -66,7 +66,7 @@ impl Tree {
     fn ask(&self, ids: &[&str], answer: Duration) -> BTreeMap<String, Deep> {
         let targets = ids.iter().map(|id| self.target(id)).collect();
         let deadline = Deadline::after(Duration::from_secs(20));
-        ask_all(&self.host, targets, answer, 64, &deadline).unwrap().into_iter().collect()
+        ask_all(&self.host, targets, answer, 64, &deadline).into_iter().collect()
     }
 }
 
@@ -235,7 +235,7 @@ fn vnc_over_tcp_and_a_port_where_nobody_listens() {
     let address = listener.local_addr().unwrap();
     let ask = |answer| {
         let target = Target { id: "a".into(), qmp: None, vnc: Some(Endpoint::Tcp(address)), pid: None };
-        ask_all(&tree.host, vec![target], answer, 1, &Deadline::after(Duration::from_secs(10))).unwrap().remove(0).1
+        ask_all(&tree.host, vec![target], answer, 1, &Deadline::after(Duration::from_secs(10))).remove(0).1
     };
     let silent = ask(Duration::from_millis(200));
     assert_eq!((silent.qmp, silent.vnc), (Qmp::NotAsked, Vnc::Silent));

@@ -5,7 +5,7 @@ use crate::deadline::Deadline;
 use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
-    sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket},
+    sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket, sockopt::PeerCredentials},
 };
 use std::{
     io::{self, ErrorKind, Read, Write},
@@ -47,6 +47,11 @@ impl Wire {
     /// Connects without waiting.
     pub(crate) fn connect(path: &Path) -> Result<Self, Trouble> {
         Ok(Self { stream: dial(path)?.into(), pending: Vec::new(), scanned: 0 })
+    }
+
+    /// The process that listens at the other end.
+    pub(crate) fn process(&self) -> Option<i32> {
+        getsockopt(&self.stream, PeerCredentials).ok().map(|peer| peer.pid()).filter(|pid| *pid > 0)
     }
 
     /// Sends all of it.
