@@ -2,6 +2,7 @@
 //! ([`pve`]), that on the system layer ([`pci`], [`sysfs`], [`proc`], [`lock`], [`state`]), and all of it on [`host`].
 
 pub mod cli;
+pub mod clock;
 pub mod command;
 pub mod config;
 pub mod coral;
@@ -12,6 +13,7 @@ pub mod gpu;
 pub mod host;
 pub mod in_use;
 pub mod kernel_log;
+pub mod kubernetes;
 pub mod limits;
 pub mod lock;
 pub mod log;
@@ -27,3 +29,4 @@ pub mod session;
 pub mod state;
 pub mod sysfs;
 pub mod usb;
+pub mod web;

@@ -4,6 +4,7 @@
 pub mod evidence;
 pub mod figure;
 pub mod instance;
+pub mod remote;
 pub mod service;
 pub mod source;
 pub mod verdict;

@@ -1,6 +1,7 @@
 //! Proxmox VE as this node sees it: VM configurations, mappings, running VMs and what PVE itself holds. Everything is read
 //! from files; only [`qm`] runs a program.
 
+pub mod api;
 pub mod config_lock;
 pub mod guest;
 pub mod hostpci;
