@@ -3,6 +3,7 @@
 
 pub mod budget;
 pub mod cli;
+pub mod clock;
 pub mod command;
 pub mod config;
 pub mod coral;
@@ -13,6 +14,7 @@ pub mod gpu;
 pub mod host;
 pub mod in_use;
 pub mod kernel_log;
+pub mod kubernetes;
 pub mod limits;
 pub mod lock;
 pub mod log;
@@ -30,3 +32,4 @@ pub mod session;
 pub mod state;
 pub mod sysfs;
 pub mod usb;
+pub mod web;

@@ -2,6 +2,7 @@
 //! from files; only [`qm`] runs a program.
 
 pub mod agent;
+pub mod api;
 pub mod config_lock;
 pub mod guest;
 pub mod hostpci;

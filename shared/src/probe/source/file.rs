@@ -1,7 +1,8 @@
 //! Instances written down by hand: a JSON list, or an object with the list under `instances`.
 
-use super::{NAME, SENTENCE, now};
+use super::{NAME, SENTENCE};
 use crate::{
+    clock,
     config::probe::{Origin, Settings},
     fault::Fault,
     host::{Host, read_file},
@@ -29,7 +30,7 @@ pub(super) fn list(host: &Host, settings: &Settings) -> Result<Vec<Instance>> {
     let shown = host.shown(&path);
     let bytes = read_file(&path).map_err(|error| Fault::problem(format!("{shown}: {error}")))?;
     let entries = parse(&bytes).map_err(|why| Fault::usage(format!("{shown}{why}")).next(format!("jq . {shown}")))?;
-    let at = now();
+    let at = clock::millis();
     Ok(entries.into_iter().map(|entry| entry.instance(at)).collect())
 }
 

@@ -1,11 +1,12 @@
 //! The VMs of this PVE host, from its own files: none is left out because its configuration cannot be read, or is gone.
 
 use super::{
-    NAME, now,
+    NAME,
     tasks::{Ha, running_tasks},
     told,
 };
 use crate::{
+    clock,
     config::probe::Origin,
     fault::Fault,
     host::{Host, names, read_if_there},
@@ -43,7 +44,7 @@ pub(super) fn list(host: &Host) -> Result<Vec<Instance>> {
         pids: pve::running(host).into_iter().map(|vm| (vm.vmid, vm.pid)).collect(),
         tasks: running_tasks(host),
         ha: Ha::read(host),
-        at: now(),
+        at: clock::millis(),
     };
     let (configs, errors) = pve::load_all(host);
     let mut all: BTreeMap<u32, Instance> =
@@ -112,10 +113,15 @@ impl Tree<'_> {
 
     /// A QEMU that runs here, and whose configuration is not this node's.
     fn foreign(&self, vmid: u32) -> Instance {
-        let Ok(config) = pve::load(self.host, vmid) else {
-            let mut instance = self.instance(vmid);
-            instance.notes.push("QEMU runs without a configuration".to_owned());
-            return instance;
+        let config = match pve::load(self.host, vmid) {
+            Ok(config) => config,
+            Err(error) => {
+                let mut instance = self.instance(vmid);
+                instance.notes.push(format!("QEMU runs without a configuration: {}", told(&error).0));
+                // What would say that it must not be touched cannot be read.
+                instance.lock = Some("unknown: it has no configuration".to_owned());
+                return instance;
+            }
         };
         let mut instance = self.configured(&config);
         instance.notes.push(format!("its configuration is {}: it migrates to here", config.file.display()));
@@ -179,7 +185,7 @@ mod tests {
                 ("112", "b", Power::Stopped, Some("migrate"), 1),
                 ("113", "113", Power::Stopped, None, 0),
                 ("114", "d", Power::Running, Some("migrate"), 1),
-                ("115", "115", Power::Running, None, 1),
+                ("115", "115", Power::Running, Some("unknown: it has no configuration"), 1),
             ]
         );
         assert!(all[2].template);
