@@ -6,5 +6,6 @@ pub mod evidence;
 pub mod figure;
 pub mod history;
 pub mod instance;
+pub mod metrics;
 pub mod service;
 pub mod verdict;

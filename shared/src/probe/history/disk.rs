@@ -131,7 +131,9 @@ impl Files {
             kept.into_iter().try_for_each(|(id, event)| line(&mut lines, id, event))?;
             state::replace(&self.events, lines.as_bytes()).with_context(|| failed(&self.events))?;
         }
-        vms.into_iter().for_each(|(_, log)| log.saved());
+        for (_, log) in vms {
+            log.saved();
+        }
         Ok(())
     }
 }

@@ -77,7 +77,7 @@ impl Recorder {
             entry.log.push(event, MOST_EVENTS);
         });
         for entry in entries.values_mut() {
-            entry.known.status = entry.ring.last().map(|last| last.status());
+            entry.known.status = entry.ring.last().map(Packed::status);
         }
         Self { files, entries, saved: None }
     }
