@@ -52,7 +52,7 @@ pub(super) fn discovery_stale(seen: &Seen<'_>, samples: &mut Samples<'_>) {
 }
 
 pub(super) fn instances(seen: &Seen<'_>, samples: &mut Samples<'_>) {
-    for status in [Status::Healthy, Status::Stopped, Status::Unknown, Status::Degraded, Status::Unhealthy] {
+    for status in Status::ALL {
         let count = seen.snapshot.readings.iter().filter(|reading| reading.verdict.status == status).count();
         samples.labelled(&[("status", status.word())], count as u64);
     }

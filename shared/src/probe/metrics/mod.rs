@@ -27,27 +27,6 @@ pub enum Format {
     OpenMetrics,
 }
 
-impl Format {
-    /// The one that a client asks for by its `Accept`.
-    pub fn asked_for(accept: &str) -> Self {
-        let wanted = |part: &str| {
-            let mut words = part.split(';').map(str::trim);
-            // Prometheus offers both and prefers this one; a weight of 0 forbids it.
-            words.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/openmetrics-text"))
-                && !words.any(|word| matches!(word, "q=0" | "q=0.0"))
-        };
-        if accept.split(',').any(wanted) { Self::OpenMetrics } else { Self::Text004 }
-    }
-
-    /// What it is called in an answer.
-    pub fn content_type(self) -> &'static str {
-        match self {
-            Self::Text004 => "text/plain; version=0.0.4; charset=utf-8",
-            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
-        }
-    }
-}
-
 /// Writes all that is known at `now` (milliseconds since 1970).
 pub fn render(snapshot: &Snapshot, now: u64, format: Format, out: &mut String) {
     render_with(snapshot, &Own::read(), now, format, out);

@@ -281,16 +281,6 @@ fn ten_thousand_vms_of_an_api_are_few_bytes_and_soon_written() {
 }
 
 #[test]
-fn a_client_gets_the_form_that_it_asks_for() {
-    let prometheus =
-        "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,*/*;q=0.1";
-    assert_eq!(Format::asked_for(prometheus), Format::OpenMetrics);
-    for accept in ["", "*/*", "text/plain", "application/openmetrics-text;q=0, text/plain"] {
-        assert_eq!(Format::asked_for(accept), Format::Text004, "{accept}");
-    }
-}
-
-#[test]
 fn the_names_are_as_the_rules_want_them() {
     let mut names = BTreeSet::new();
     for family in FAMILIES {
