@@ -178,6 +178,44 @@ fn without_a_list_of_authorities_https_cannot_be_judged() {
     assert!(checked.passed.is_none() && checked.detail.contains("ca-certificates"), "{checked:?}");
 }
 
+/// A web server whose certificate is for `localhost` and `127.0.0.1`, signed by `testdata/authority.pem`.
+fn secure_server() -> u16 {
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+    let certificate = CertificateDer::from_pem_slice(include_bytes!("testdata/server.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("testdata/server-key.pem")).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = Arc::new(config.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let connection = rustls::ServerConnection::new(config.clone()).unwrap();
+            let mut stream = rustls::StreamOwned::new(connection, stream);
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    port
+}
+
+#[test]
+fn a_certificate_counts_only_where_the_host_trusts_who_signed_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = Host::new(dir.path());
+    let http = Some(format!("https://127.0.0.1:{}/", secure_server()));
+    let check = Check { http, timeout: Some(Duration::from_secs(20)), ..Check::default() };
+    let list = host.trusted_authorities();
+    fs::create_dir_all(list.parent().unwrap()).unwrap();
+    // The server's own is an authority of nothing.
+    fs::write(&list, include_bytes!("testdata/server.pem")).unwrap();
+    let foreign = once(&host, check.clone(), &vm("111"));
+    assert!(foreign.passed == Some(false) && foreign.detail.contains("certificate"), "{foreign:?}");
+    fs::write(&list, include_bytes!("testdata/authority.pem")).unwrap();
+    let trusted = once(&host, check, &vm("111"));
+    assert!(trusted.passed == Some(true) && trusted.detail.ends_with(": 200"), "{trusted:?}");
+}
+
 #[test]
 fn a_guest_is_asked_by_its_agent_and_silence_is_unknown() {
     let dir = tempfile::tempdir().unwrap();
