@@ -10,16 +10,15 @@ use crate::{
     probe::{evidence::Checked, instance::Pod},
 };
 use std::{
-    fs::{self, Permissions},
+    fs,
     io::{Read, Write},
     net::TcpListener,
-    os::unix::fs::PermissionsExt,
     thread,
     time::{Duration, Instant},
 };
 
-fn words(words: &[&str]) -> Option<Vec<String>> {
-    Some(words.iter().map(|word| (*word).to_owned()).collect())
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
 }
 
 fn settings(checks: &[(&str, Check)]) -> Settings {
@@ -42,7 +41,7 @@ fn once(host: &Host, check: Check, instance: &Arc<Instance>) -> Checked {
 }
 
 fn sh(script: &str) -> Check {
-    Check { command: words(&["/bin/sh", "-c", script, "sh", "{id}", "x-{name}"]), ..Check::default() }
+    Check { command: Some(words(&["/bin/sh", "-c", script, "sh", "{id}", "x-{name}"])), ..Check::default() }
 }
 
 #[test]
@@ -62,7 +61,7 @@ fn what_is_wrong_in_the_settings_is_named_with_its_check() {
         http("a"),
         http("http://user@a/"),
         Check { command: Some(vec![]), ..Check::default() },
-        Check { guest: words(&[""]), ..Check::default() },
+        Check { guest: Some(words(&[""])), ..Check::default() },
         Check { interval: Some(Duration::ZERO), ..tcp("a:1") },
         Check { timeout: Some(Duration::ZERO), ..tcp("a:1") },
     ] {
@@ -88,7 +87,7 @@ fn a_command_says_by_its_exit_code_whether_all_is_well() {
         let checked = once(&host, sh(script), &vm("111"));
         assert_eq!((checked.passed, checked.detail.as_str()), (passed, detail), "{script}");
     }
-    let missing = Check { command: words(&["no-such-program-at-all"]), ..Check::default() };
+    let missing = Check { command: Some(words(&["no-such-program-at-all"])), ..Check::default() };
     assert_eq!(once(&host, missing, &vm("111")).passed, None);
     let hangs = Check { timeout: Some(Duration::from_millis(200)), ..sh("sleep 60") };
     assert_eq!(once(&host, hangs, &vm("111")).passed, Some(false));
@@ -179,18 +178,55 @@ fn without_a_list_of_authorities_https_cannot_be_judged() {
     assert!(checked.passed.is_none() && checked.detail.contains("ca-certificates"), "{checked:?}");
 }
 
+/// A web server whose certificate is for `localhost` and `127.0.0.1`, signed by `testdata/authority.pem`.
+fn secure_server() -> u16 {
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+    let certificate = CertificateDer::from_pem_slice(include_bytes!("testdata/server.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("testdata/server-key.pem")).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = Arc::new(config.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let connection = rustls::ServerConnection::new(config.clone()).unwrap();
+            let mut stream = rustls::StreamOwned::new(connection, stream);
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    port
+}
+
+#[test]
+fn a_certificate_counts_only_where_the_host_trusts_who_signed_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = Host::new(dir.path());
+    let http = Some(format!("https://127.0.0.1:{}/", secure_server()));
+    let check = Check { http, timeout: Some(Duration::from_secs(20)), ..Check::default() };
+    let list = host.trusted_authorities();
+    fs::create_dir_all(list.parent().unwrap()).unwrap();
+    // The server's own is an authority of nothing.
+    fs::write(&list, include_bytes!("testdata/server.pem")).unwrap();
+    let foreign = once(&host, check.clone(), &vm("111"));
+    assert!(foreign.passed == Some(false) && foreign.detail.contains("certificate"), "{foreign:?}");
+    fs::write(&list, include_bytes!("testdata/authority.pem")).unwrap();
+    let trusted = once(&host, check, &vm("111"));
+    assert!(trusted.passed == Some(true) && trusted.detail.ends_with(": 200"), "{trusted:?}");
+}
+
 #[test]
 fn a_guest_is_asked_by_its_agent_and_silence_is_unknown() {
     let dir = tempfile::tempdir().unwrap();
     let host = Host::new(dir.path());
     fs::create_dir_all(host.vm_configs()).unwrap();
     fs::write(host.vm_configs().join("275.conf"), "agent: 0\n").unwrap();
-    let guest = Check { guest: words(&["/bin/true", "{id}"]), class: Class::Client, ..Check::default() };
+    let guest = Check { guest: Some(words(&["/bin/true", "{id}"])), class: Class::Client, ..Check::default() };
     let checked = once(&host, guest.clone(), &vm("275"));
     assert!(checked.passed.is_none() && checked.detail.contains("agent is not enabled"), "{checked:?}");
     assert_eq!(checked.class, Class::Client);
     assert_eq!(once(&host, guest, &Arc::new(Instance::new("web", Origin::Kubernetes))).passed, None);
-    let _ = Permissions::from_mode(0o755);
 }
 
 #[test]

@@ -22,7 +22,8 @@ pub(super) struct Known {
 impl Known {
     /// Takes up an event of the past, so that a restart of the daemon tells nothing twice.
     pub(super) fn replay(&mut self, event: &Entry) {
-        match (event.kind.as_str(), &event.symptom) {
+        match (event.kind.as_str(), &event.about) {
+            ("status", Some(word)) => self.status = Status::ALL.into_iter().find(|status| status.word() == word),
             ("problem", Some(symptom)) => _ = self.problems.insert(symptom.clone(), event.text.clone()),
             ("cleared", Some(symptom)) => _ = self.problems.remove(symptom),
             _ => {}
@@ -41,7 +42,7 @@ impl Known {
                 class => format!(" ({})", class.word()),
             };
             let text = format!("{} → {}{class}", before.word(), verdict.status.word());
-            changes.push(Entry::new(now, "status", &text, None));
+            changes.push(Entry::new(now, "status", &text, Some(verdict.status.word().to_owned())));
         }
         let mut present = BTreeMap::new();
         for problem in verdict.problems.iter().take(MOST) {

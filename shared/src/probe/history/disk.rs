@@ -8,7 +8,7 @@ use super::{
     ring::Packed,
 };
 use crate::{
-    host::{Host, read_if_there},
+    host::{Host, read_file, read_if_there},
     probe::verdict::Status,
     state,
 };
@@ -24,13 +24,11 @@ use std::{
 };
 
 /// Beyond this, the older half of the readings goes.
-const MOST_READINGS: u64 = 6 << 20;
+const MOST_READINGS: u64 = 5 << 20;
 /// Beyond this, each VM keeps its newest events.
 const MOST_EVENTS: u64 = 2 << 20;
 /// About what one event takes.
 const EVENT: usize = 200;
-/// The statuses, by the number that a line has for them.
-const STATUSES: [Status; 5] = [Status::Healthy, Status::Stopped, Status::Unknown, Status::Degraded, Status::Unhealthy];
 
 #[derive(Deserialize)]
 struct Line {
@@ -103,7 +101,7 @@ impl Files {
         append(&self.readings, &line)?;
         if size(&self.readings) > MOST_READINGS {
             // One that cannot be read any more begins anew.
-            let old = fs::read(&self.readings).unwrap_or_default();
+            let old = read_file(&self.readings).unwrap_or_default();
             let half = old.len().saturating_sub(usize::try_from(MOST_READINGS / 2).unwrap_or(0));
             let start = old[half..].iter().position(|b| *b == b'\n').map_or(old.len(), |i| half + i + 1);
             state::replace(&self.readings, &old[start..]).with_context(|| failed(&self.readings))?;
@@ -131,7 +129,9 @@ impl Files {
             kept.into_iter().try_for_each(|(id, event)| line(&mut lines, id, event))?;
             state::replace(&self.events, lines.as_bytes()).with_context(|| failed(&self.events))?;
         }
-        vms.into_iter().for_each(|(_, log)| log.saved());
+        for (_, log) in vms {
+            log.saved();
+        }
         Ok(())
     }
 }
@@ -144,7 +144,7 @@ fn line(lines: &mut String, id: &str, event: &Entry) -> Result<()> {
 
 fn unpacked(at: u64, numbers: &[Option<f64>]) -> Packed {
     let (status, values) = numbers.split_first().unwrap_or((&None, &[]));
-    let status = (0u8..).zip(STATUSES).find(|(code, _)| Some(f64::from(*code)) == *status);
+    let status = (0u8..).zip(Status::ALL).find(|(code, _)| Some(f64::from(*code)) == *status);
     let mut all = [None; COLUMNS.len()];
     all.iter_mut().zip(values).for_each(|(one, value)| *one = *value);
     Packed::new(at, status.map_or(Status::Unknown, |(_, status)| status), all)

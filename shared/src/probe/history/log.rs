@@ -19,14 +19,14 @@ pub struct Entry {
     pub kind: String,
     /// A sentence for people.
     pub text: String,
-    /// The symptom of a problem that came or went.
+    /// What came or went: the symptom of a problem, the status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub symptom: Option<String>,
+    pub about: Option<String>,
 }
 
 impl Entry {
-    pub(super) fn new(at: u64, kind: &str, text: &str, symptom: Option<String>) -> Self {
-        Self { at, kind: kind.to_owned(), text: clean(text), symptom }
+    pub(super) fn new(at: u64, kind: &str, text: &str, about: Option<String>) -> Self {
+        Self { at, kind: kind.to_owned(), text: clean(text), about }
     }
 
     /// As the document has it.

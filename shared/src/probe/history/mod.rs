@@ -32,11 +32,11 @@ const FEWEST_READINGS: usize = 24;
 /// Events of one VM, and of all.
 const MOST_EVENTS: usize = 100;
 const EVENTS_IN_ALL: usize = 20_000;
-const FEWEST_EVENTS: usize = 10;
+const FEWEST_EVENTS: usize = 4;
 /// What was heard of last so long ago is forgotten.
 const KEPT: u64 = 24 * 60 * 60 * 1000;
 /// More VMs than anybody has in one place: a source that makes names up must not fill memory.
-const MOST_VMS: usize = 50_000;
+const MOST_VMS: usize = 20_000;
 /// So often the disk is written at most; with more than a thousand VMs less often, so that it sees the same bytes.
 const PERIOD: u64 = 60 * 1000;
 const VMS_A_PERIOD: u64 = 1000;
@@ -57,7 +57,8 @@ struct Entry {
 pub struct Recorder {
     files: Files,
     entries: BTreeMap<String, Entry>,
-    saved: Option<u64>,
+    /// When the disk was written last.
+    saved: u64,
 }
 
 impl Recorder {
@@ -65,10 +66,12 @@ impl Recorder {
     pub fn new(host: &Host) -> Self {
         let files = Files::new(host);
         let mut entries: BTreeMap<String, Entry> = BTreeMap::new();
+        let mut saved = 0;
         files.readings(|id, at, packed| {
             let entry = entries.entry(id.to_owned()).or_default();
             entry.ring.push(packed, MOST_READINGS);
             entry.heard = entry.heard.max(at);
+            saved = saved.max(at);
         });
         files.events(|id, event| {
             let entry = entries.entry(id.to_owned()).or_default();
@@ -77,9 +80,9 @@ impl Recorder {
             entry.log.push(event, MOST_EVENTS);
         });
         for entry in entries.values_mut() {
-            entry.known.status = entry.ring.last().map(|last| last.status());
+            entry.known.status = entry.known.status.or(entry.ring.last().map(Packed::status));
         }
-        Self { files, entries, saved: None }
+        Self { files, entries, saved }
     }
 
     /// Notes a reading. Returns what happened by it: the status changed, a problem came, a problem went.
@@ -118,18 +121,14 @@ impl Recorder {
     pub fn save_if_due(&mut self, now: u64) -> Result<()> {
         let vms = u64::try_from(self.entries.len()).unwrap_or(u64::MAX);
         let period = PERIOD.saturating_mul(vms.div_ceil(VMS_A_PERIOD).max(1));
-        let saved = *self.saved.get_or_insert(now);
         // A clock that was set back must not make this wait until it has caught up.
-        if now.abs_diff(saved) < period { Ok(()) } else { self.save(now) }
+        if now.abs_diff(self.saved) < period { Ok(()) } else { self.save(now) }
     }
 
     /// Writes what is new: at the end of the daemon.
     pub fn save(&mut self, now: u64) -> Result<()> {
-        let since = match self.saved.replace(now) {
-            // The clock was set back.
-            Some(saved) if saved > now => now.saturating_sub(PERIOD),
-            saved => saved.unwrap_or(0),
-        };
+        let before = std::mem::replace(&mut self.saved, now);
+        let since = if before > now { now.saturating_sub(PERIOD) } else { before };
         self.entries.retain(|_, entry| now.saturating_sub(entry.heard) < KEPT);
         let means = self.entries.iter().filter_map(|(id, entry)| Some((id.as_str(), entry.ring.mean(since)?)));
         self.files.append_readings(now, means)?;

@@ -3,8 +3,8 @@
 use super::{
     disk::Files,
     document,
-    log::Entry,
-    ring::{Point, digits},
+    log::{Entry, Log},
+    ring::{Point, Ring, digits},
 };
 use crate::{host::Host, probe::verdict::Status, report::Table};
 use serde_json::Value;
@@ -31,20 +31,18 @@ pub struct Record {
 /// What is on disk of one VM; `None` where there is nothing.
 pub fn read(host: &Host, id: &str) -> Option<Record> {
     let files = Files::new(host);
-    let mut record = Record { id: id.to_owned(), readings: Vec::new(), events: Vec::new() };
+    let (mut ring, mut log) = (Ring::default(), Log::default());
     files.readings(|of, _, packed| {
         if of == id {
-            record.readings.push(packed.point());
+            ring.push(packed, usize::MAX);
         }
     });
     files.events(|of, event| {
         if of == id {
-            record.events.push(event);
+            log.push(event, usize::MAX);
         }
     });
-    // The clock may have been set back in between.
-    record.readings.sort_by_key(|point| point.at);
-    record.events.sort_by_key(|event| event.at);
+    let record = Record { id: id.to_owned(), readings: ring.points().collect(), events: log.iter().cloned().collect() };
     (!record.readings.is_empty() || !record.events.is_empty()).then_some(record)
 }
 
