@@ -75,12 +75,8 @@ pub fn instance(host: &Host, settings: &Settings) -> Result<Instance> {
         |(n, tap): (usize, String)| Nic { key: format!("net{n}"), tap, bridge: own.bridge.clone(), ..Nic::default() };
     let hardware = Hardware {
         nics: taps.into_iter().enumerate().map(nic).collect(),
-        display: found.is_none() || line.display,
-        audio: line.audio,
-        agent: line.agent,
-        cores: line.cores,
-        memory: line.memory,
-        ostype: String::new(),
+        display: found.is_none() || line.hardware.display,
+        ..line.hardware
     };
     Ok(Instance {
         power: Power::Running,

@@ -8,10 +8,10 @@ pub fn hardware(config: &VmConfig) -> Hardware {
     Hardware {
         nics: config.nets.iter().map(|net| nic(config.vmid, net)).collect(),
         display: config.has_display(),
-        audio: config.audio,
+        audio: config.machine.has_audio(),
         agent: config.agent_enabled,
-        cores: Some(config.processors.count()),
-        memory: Some(config.memory.saturating_mul(1 << 20)),
+        cores: Some(config.machine.processors()),
+        memory: Some(config.machine.memory()),
         ostype: config.ostype.clone(),
     }
 }

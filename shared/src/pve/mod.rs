@@ -6,6 +6,7 @@ pub mod api;
 pub mod config_lock;
 pub mod guest;
 pub mod hostpci;
+mod machine;
 pub mod mapping;
 pub mod net;
 mod node;
@@ -20,6 +21,7 @@ pub mod vm_config;
 pub mod vms;
 
 pub use hostpci::{HostPci, Source};
+pub use machine::Machine;
 pub use resolve::{Passthrough, passthroughs};
 pub use running::{RunningVm, qemu_pid, running, vm_of};
 pub use usb::{Usb, UsbSource};

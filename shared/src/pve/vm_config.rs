@@ -2,6 +2,7 @@
 
 use super::{
     hostpci::{self, HostPci},
+    machine::Machine,
     net::{self, Net},
     property::{Properties, boolean},
     usb::{self, Usb},
@@ -35,36 +36,11 @@ pub struct VmConfig {
     pub usb: Vec<Usb>,
     /// Network cards, by number.
     pub nets: Vec<Net>,
-    /// The kind of display, as PVE calls it: `std`, `none`, `serial0`; `None` where it is not told.
-    pub vga: Option<String>,
-    /// Whether it has a sound card.
-    pub audio: bool,
-    /// How many processors it may have.
-    pub processors: Processors,
-    /// Memory in MiB; PVE's own default where it is not told.
-    pub memory: u64,
+    /// Display, sound, processors, memory.
+    pub machine: Machine,
     /// What is strange but no reason to stop.
     pub warnings: Vec<String>,
 }
-
-/// `sockets`, `cores` and `vcpus`, as far as they are told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Processors {
-    sockets: Option<u32>,
-    cores: Option<u32>,
-    vcpus: Option<u32>,
-}
-
-impl Processors {
-    /// How many the guest starts with.
-    pub fn count(self) -> u32 {
-        let most = self.sockets.unwrap_or(1).saturating_mul(self.cores.unwrap_or(1)).max(1);
-        self.vcpus.map_or(most, |vcpus| vcpus.clamp(1, most))
-    }
-}
-
-/// What a VM has where nothing is told: `get_current_memory` in `PVE::QemuServer::Memory`.
-const MEMORY: u64 = 512;
 
 impl VmConfig {
     /// Reads the text of `file`, which is named in messages and carries the VM's number.
@@ -73,7 +49,7 @@ impl VmConfig {
             .file_name()
             .and_then(|name| name.to_str()?.strip_suffix(".conf")?.parse().ok())
             .ok_or_else(|| Fault::usage(format!("{}: the name is not VMID.conf", file.display())))?;
-        let mut config = Self { vmid, file: file.to_owned(), memory: MEMORY, ..Self::default() };
+        let mut config = Self { vmid, file: file.to_owned(), ..Self::default() };
         // Behind the first section header stand pending changes, snapshots and generated data: nothing that runs.
         let main = text.lines().enumerate().take_while(|(_, line)| !line.starts_with('['));
         for (n, line) in main {
@@ -104,14 +80,9 @@ impl VmConfig {
         !self.hostpci.is_empty() || !self.usb.is_empty()
     }
 
-    /// Whether QEMU gives it a display, and with it VNC: `config_to_command` in `PVE::QemuServer`. A passed GPU that is the
-    /// primary one takes the default display's place, and nothing but the default's (`print_hostpci_devices`).
+    /// Whether QEMU gives it a display.
     pub fn has_display(&self) -> bool {
-        match self.vga.as_deref() {
-            Some("none") => false,
-            Some(kind) => !kind.starts_with("serial"),
-            None => !self.hostpci.iter().any(HostPci::is_primary),
-        }
+        self.machine.has_display(self.hostpci.iter().any(HostPci::is_primary))
     }
 
     fn take(&mut self, key: &str, value: &str, warnings: &mut Vec<String>) -> Result<()> {
@@ -125,18 +96,6 @@ impl VmConfig {
             "agent" => {
                 let enabled = Properties::parse(value, Some("enabled")).and_then(|agent| agent.flag("enabled"));
                 self.agent_enabled = enabled.ok().flatten().unwrap_or(false);
-            }
-            "vga" => {
-                let properties = Properties::parse(value, Some("type")).ok();
-                self.vga = properties.map(|vga| vga.get("type").unwrap_or("std").to_owned());
-            }
-            "audio0" => self.audio = true,
-            "sockets" => self.processors.sockets = value.parse().ok(),
-            "cores" => self.processors.cores = value.parse().ok(),
-            "vcpus" => self.processors.vcpus = value.parse().ok(),
-            "memory" => {
-                let properties = Properties::parse(value, Some("current")).ok();
-                self.memory = properties.and_then(|memory| memory.get("current")?.parse().ok()).unwrap_or(MEMORY);
             }
             _ if index("net", key).is_some_and(|n| n < net::MAX) => match Net::parse(key, value) {
                 Ok(net) => put(&mut self.nets, net, |n| n.key == key, warnings),
@@ -157,7 +116,7 @@ impl VmConfig {
                 }
                 _ => warnings.push("no such key, ignored".to_owned()),
             },
-            _ => {}
+            _ => self.machine.take(key, value),
         }
         Ok(())
     }

@@ -1,6 +1,9 @@
 //! QEMU's command line, as far as it says what there is to probe.
 
-use crate::{net::is_name, probe::instance::Endpoint};
+use crate::{
+    net::is_name,
+    probe::instance::{Endpoint, Hardware},
+};
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::PathBuf,
@@ -20,18 +23,10 @@ pub struct CommandLine {
     pub vnc: Option<Endpoint>,
     /// The host's ends of its network cards.
     pub taps: Vec<String>,
-    /// Whether it has a display.
-    pub display: bool,
-    /// Whether it has a sound card.
-    pub audio: bool,
     /// Whether its sound goes to a sound server.
     pub sound_server: bool,
-    /// Whether the guest agent has a channel.
-    pub agent: bool,
-    /// Virtual processors.
-    pub cores: Option<u32>,
-    /// Memory in bytes.
-    pub memory: Option<u64>,
+    /// The rest of what there is to measure; network cards are in [`Self::taps`].
+    pub hardware: Hardware,
 }
 
 impl CommandLine {
@@ -43,7 +38,8 @@ impl CommandLine {
             return None;
         }
         let words: Vec<_> = words.collect();
-        let mut it = Self { cores: Some(1), memory: Some(MEMORY), ..Self::default() };
+        let mut it = Self::default();
+        (it.hardware.cores, it.hardware.memory) = (Some(1), Some(MEMORY));
         let (mut bare, mut sockets) = (false, Vec::new());
         for (n, word) in words.iter().enumerate() {
             let Some(option) = word.strip_prefix("--").or(word.strip_prefix('-')) else { continue };
@@ -62,21 +58,21 @@ impl CommandLine {
                 "display" => it.vnc = value.strip_prefix("vnc=").and_then(vnc).or(it.vnc),
                 "netdev" | "nic" | "net" => it.taps.extend(tap(value)),
                 "nodefaults" => bare = true,
-                "vga" => it.display = value != "none",
+                "vga" => it.hardware.display = value != "none",
                 "device" => it.device(value),
-                "soundhw" => it.audio = true,
+                "soundhw" => it.hardware.audio = true,
                 "audio" => {
-                    it.audio |= get(value, "model").is_some();
+                    it.hardware.audio |= get(value, "model").is_some();
                     it.sound_server |= is_server(value);
                 }
                 "audiodev" => it.sound_server |= is_server(value),
-                "smp" => it.cores = processors(value),
-                "m" => it.memory = memory(get(value, "size").or_else(|| first(value)).unwrap_or_default()),
+                "smp" => it.hardware.cores = processors(value),
+                "m" => it.hardware.memory = memory(get(value, "size").or_else(|| first(value)).unwrap_or_default()),
                 _ => {}
             }
         }
         let told = words.iter().any(|word| matches!(*word, "-vga" | "--vga"));
-        it.display |= !told && !bare;
+        it.hardware.display |= !told && !bare;
         Some(it)
     }
 
@@ -85,9 +81,10 @@ impl CommandLine {
             if value.trim_start().starts_with('{') { json(value, "driver") } else { first(value).map(str::to_owned) };
         let Some(driver) = driver else { return };
         let has = |words: &[&str]| words.iter().any(|word| driver.contains(word));
-        self.display |= has(&["vga", "VGA", "qxl", "virtio-gpu", "bochs-display", "ramfb"]);
-        self.audio |= has(&["hda-", "AC97", "ES1370", "sb16", "adlib", "cs4231a", "gus", "usb-audio", "virtio-sound"]);
-        self.agent |= driver == "virtserialport" && value.contains("org.qemu.guest_agent.0");
+        self.hardware.display |= has(&["vga", "VGA", "qxl", "virtio-gpu", "bochs-display", "ramfb"]);
+        self.hardware.audio |=
+            has(&["hda-", "AC97", "ES1370", "sb16", "adlib", "cs4231a", "gus", "usb-audio", "virtio-sound"]);
+        self.hardware.agent |= driver == "virtserialport" && value.contains("org.qemu.guest_agent.0");
     }
 }
 
@@ -221,12 +218,16 @@ mod tests {
         let it = of(
             r#"-m 2G -smp sockets=2,cores=2 -netdev {"type":"tap","ifname":"tap1","id":"b"} -nic user -nic tap,ifname=tap2 -audiodev pa,id=p -device intel-hda -device hda-duplex -device virtserialport,name=org.qemu.guest_agent.0"#,
         );
-        assert_eq!((it.memory, it.cores), (Some(2 << 30), Some(4)));
+        assert_eq!((it.hardware.memory, it.hardware.cores), (Some(2 << 30), Some(4)));
         assert_eq!(it.taps, ["tap1", "tap2"]);
-        assert!(it.display && it.audio && it.sound_server && it.agent);
+        assert!(it.hardware.display && it.hardware.audio && it.sound_server && it.hardware.agent);
         let it = of("-m size=1T,slots=2 -smp 3,maxcpus=8 -netdev tap,ifname=../../x -vga none");
-        assert_eq!((it.memory, it.cores, it.taps.len(), it.display), (Some(1 << 40), Some(3), 0, false));
-        assert!(!of("-nodefaults").display && of("-nodefaults -device virtio-gpu-pci").display && of("").display);
+        assert_eq!(
+            (it.hardware.memory, it.hardware.cores, it.taps.len(), it.hardware.display),
+            (Some(1 << 40), Some(3), 0, false)
+        );
+        let display = |words: &str| of(words).hardware.display;
+        assert!(!display("-nodefaults") && display("-nodefaults -device virtio-gpu-pci") && display(""));
     }
 
     #[test]

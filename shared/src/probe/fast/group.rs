@@ -7,7 +7,7 @@ use crate::{
     probe::{evidence::Pressure, figure::Figure},
     reread::{Pool, Reread},
 };
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub(super) const CPU: &str = "cgroup cpu.stat";
 const MEMORY: &str = "cgroup memory.current";
@@ -27,7 +27,7 @@ pub(super) struct Group {
 }
 
 impl Group {
-    pub fn new(dir: PathBuf) -> Self {
+    pub fn new(dir: &Path) -> Self {
         let file = |name| Reread::new(dir.join(name));
         Self {
             cpu: file("cpu.stat"),
@@ -98,7 +98,7 @@ impl Groups {
     }
 
     pub fn of_vm(&self, vmid: u32) -> Group {
-        Group::new(self.root.join(self.template.replace("{vmid}", &vmid.to_string())))
+        Group::new(&self.root.join(self.template.replace("{vmid}", &vmid.to_string())))
     }
 
     /// The group that this process is in, which is that of its container. A container may see its own as the root.
@@ -107,7 +107,7 @@ impl Groups {
         let path = own.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or_default();
         let dir = self.root.join(path);
         let is_there = !path.split('/').any(|part| part == "..") && dir.join("cpu.stat").exists();
-        Group::new(if is_there { dir } else { self.root.clone() })
+        Group::new(if is_there { &dir } else { &self.root })
     }
 }
 

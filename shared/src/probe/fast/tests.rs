@@ -1,7 +1,8 @@
-use super::*;
+use super::{rate::TWO, track::NOT_RUNNING, *};
 use crate::probe::{
-    evidence::{Path, ProcessState},
-    fast::rate::TWO,
+    container,
+    evidence::{Path, Process, ProcessState},
+    instance::{Hardware, Nic},
 };
 use std::{fs, os::unix::fs::symlink, thread, time::Duration};
 
@@ -170,6 +171,8 @@ fn groups_of_both_versions_and_of_other_names_are_found() {
     assert_eq!((it.memory.source, it.memory.get().is_some()), ("/proc/PID/statm", true));
 }
 
+type Break = (Box<dyn Fn(&Tree)>, Path);
+
 #[test]
 fn every_break_on_the_way_to_the_bridge_is_named() {
     let no_port = |interface: &str, bridge: &str| Path::NoPort { interface: interface.into(), bridge: bridge.into() };
@@ -181,8 +184,7 @@ fn every_break_on_the_way_to_the_bridge_is_named() {
         }
     };
     let lost = |name: &'static str| move |tree: &Tree| tree.interface(name, None);
-    type Break<'a> = (Box<dyn Fn(&Tree)>, Path);
-    let breaks: Vec<Break<'_>> = vec![
+    let breaks: Vec<Break> = vec![
         (Box::new(|_| {}), Path::Whole),
         (Box::new(lost("tap111i0")), no_port("tap111i0", "fwbr111i0")),
         (Box::new(lost("fwln111i0")), no_port("fwln111i0", "fwbr111i0")),
