@@ -6,7 +6,7 @@ use super::{
     evidence::{Checked, Evidence},
     fast::Sampler,
     instance::{Instance, Power},
-    now, remote, slow,
+    remote, slow,
 };
 use crate::{
     config::probe::{Origin, Settings},
@@ -52,7 +52,7 @@ pub fn all(
     let mut all: Vec<_> = instances.iter().map(|instance| Evidence::new(Arc::clone(instance))).collect();
     let targets = instances.iter().filter_map(|instance| target(instance)).collect();
     let answer = settings.answer.unwrap_or(ANSWER);
-    let mut deep: HashMap<_, _> = ask_all(host, targets, answer, AT_ONCE, deadline)?.into_iter().collect();
+    let mut deep: HashMap<_, _> = ask_all(host, targets, answer, AT_ONCE, deadline).into_iter().collect();
     for evidence in &mut all {
         evidence.deep = deep.remove(&evidence.instance.id).map(Arc::new);
     }

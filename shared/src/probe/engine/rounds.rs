@@ -5,6 +5,7 @@ use super::{
     store::{DEEP, millis},
 };
 use crate::{
+    config::probe::Origin,
     deadline::Deadline,
     probe::{
         deep::Prober,
@@ -25,6 +26,8 @@ use std::{
 
 /// How often instances are looked for.
 const DISCOVERY: Duration = Duration::from_secs(30);
+/// How often what a watch has told is looked at.
+const WATCHED: Duration = Duration::from_secs(2);
 /// How often the host's own files are read.
 const FAST: Duration = Duration::from_secs(5);
 /// How long one VM may take to answer.
@@ -38,7 +41,7 @@ const TICK: Duration = Duration::from_millis(250);
 
 /// Looks for instances.
 pub(super) fn discovery(shared: &Arc<Shared>) {
-    let mut directory = Directory::new(&shared.host, &shared.config.probe);
+    let mut directory = Directory::new(&shared.host, &shared.config.probe).watching();
     let every = shared.config.probe.discovery.unwrap_or(DISCOVERY);
     while !shared.stops() {
         let begun = Instant::now();
@@ -49,8 +52,9 @@ pub(super) fn discovery(shared: &Arc<Shared>) {
             store.list(listing, now())
         };
         shared.tell(&events);
-        // A pod that comes or goes is told by the watch, so nobody has to wait for the next round.
-        let until = Instant::now() + every;
+        // What a watch has told lies ready: nobody has to wait for the next round.
+        let watched = shared.store().listing.origin == Some(Origin::Kubernetes);
+        let until = Instant::now() + if watched { every.min(WATCHED) } else { every };
         while Instant::now() < until && !shared.stops() {
             let asked = shared.asked.lock().unwrap_or_else(PoisonError::into_inner);
             let left = until.saturating_duration_since(Instant::now()).min(Duration::from_secs(1));

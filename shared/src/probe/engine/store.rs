@@ -12,7 +12,7 @@ use crate::{
         history::Recorder,
         instance::{Instance, Power},
         look::target,
-        service::{Event, Listing, Rounds, Snapshot},
+        service::{Event, Listing, Recoveries, Rounds, Snapshot},
         verdict::Status,
     },
 };
@@ -26,6 +26,7 @@ pub(super) struct Store {
     pub(super) slots: HashMap<String, Slot>,
     pub(super) recorder: Recorder,
     pub(super) rounds: Rounds,
+    pub(super) recoveries: Recoveries,
     checks: Checks,
 }
 
@@ -37,6 +38,7 @@ impl Store {
             slots: HashMap::new(),
             recorder: Recorder::new(host),
             rounds: Rounds::default(),
+            recoveries: Recoveries::default(),
             checks: Checks::new(host, settings)?,
         })
     }
@@ -160,7 +162,7 @@ impl Store {
     pub(super) fn snapshot(&mut self, now: u64) -> Snapshot {
         let listing = Arc::clone(&self.listing);
         let readings = listing.instances.iter().filter_map(|i| self.slots.get_mut(&i.id).map(Slot::reading)).collect();
-        Snapshot { at: now, listing, readings, rounds: self.rounds }
+        Snapshot { at: now, listing, readings, rounds: self.rounds, recoveries: Some(self.recoveries) }
     }
 
     pub(super) fn save(&mut self, now: u64) -> Result<()> {

@@ -72,7 +72,7 @@ impl Tree<'_> {
         Instance {
             vmid: Some(vmid),
             node: Some(plain(&self.node, NAME)).filter(|node| !node.is_empty()),
-            power: if self.pids.contains_key(&vmid) { Power::Running } else { Power::Stopped },
+            power: self.power(vmid),
             task: self.tasks.get(&vmid).copied(),
             ha: self.ha.of(vmid),
             qmp: Some(socket("qmp")),
@@ -80,6 +80,12 @@ impl Tree<'_> {
             seen_at: self.at,
             ..Instance::new(vmid.to_string(), Origin::Pve)
         }
+    }
+
+    /// QEMU takes its pid file along when it ends. One that was left behind says that nobody stopped this VM.
+    fn power(&self, vmid: u32) -> Power {
+        let left = || self.host.qemu_run().join(format!("{vmid}.pid")).exists();
+        if self.pids.contains_key(&vmid) || left() { Power::Running } else { Power::Stopped }
     }
 
     fn configured(&self, config: &VmConfig) -> Instance {
