@@ -6,5 +6,6 @@ pub mod damping;
 pub mod evidence;
 pub mod figure;
 pub mod instance;
+pub mod recover;
 pub mod service;
 pub mod verdict;

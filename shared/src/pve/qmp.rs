@@ -44,15 +44,19 @@ pub struct Monitor {
 impl Monitor {
     /// Connects to the monitor of a VM; while it is busy, again and again until `deadline`, which bounds the whole session.
     pub fn open(host: &Host, vmid: u32, deadline: &Deadline) -> Result<Self, Trouble> {
-        let path = socket(host, vmid);
+        Self::open_at(host, &socket(host, vmid), deadline)
+    }
+
+    /// The same for a monitor that is somewhere else.
+    pub fn open_at(host: &Host, path: &Path, deadline: &Deadline) -> Result<Self, Trouble> {
         let mut was_busy = false;
         loop {
-            let trouble = match Self::greeted(&path, deadline) {
+            let trouble = match Self::greeted(path, deadline) {
                 Ok(mut monitor) => {
                     monitor.execute("qmp_capabilities", &json!({}))?;
                     return Ok(monitor);
                 }
-                Err(Trouble::Full | Trouble::NoAnswer) if is_taken(host, &path).unwrap_or(true) => Trouble::Busy,
+                Err(Trouble::Full | Trouble::NoAnswer) if is_taken(host, path).unwrap_or(true) => Trouble::Busy,
                 Err(Trouble::Full) => Trouble::NoAnswer,
                 Err(trouble) => trouble,
             };
