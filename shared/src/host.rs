@@ -194,6 +194,11 @@ impl Host {
         ["usr/share/misc/pci.ids", "usr/share/hwdata/pci.ids"].map(|path| self.at(path))
     }
 
+    /// Where PVE's helper may be that plugs a tap into its bridge; it moved with PVE 9.
+    pub fn pve_bridge(&self) -> [PathBuf; 2] {
+        ["usr/libexec", "var/lib"].map(|dir| self.at(dir).join("qemu-server/pve-bridge"))
+    }
+
     /// The directories that configure modprobe; a file hides those of the same name in later ones.
     pub fn modprobe_dirs(&self) -> [PathBuf; 5] {
         ["etc", "run", "usr/local/lib", "usr/lib", "lib"].map(|dir| self.at(dir).join("modprobe.d"))

@@ -17,7 +17,7 @@ use passthrough::{
         instance::Instance,
         look::{self, Want},
         now,
-        recover::{self, AskedBy, Context},
+        recover::{self, AskedBy, Context, Ended},
         service::{Listing, Reading},
         source::Directory,
         verdict::Status,
@@ -193,11 +193,12 @@ fn recover(session: &Session, id: &str, apply: bool) -> Result<u8> {
         let mut again = || look::one(&session.host, settings, instance, &Deadline::after(LOOK));
         let outcome = recover::run(session, &reading.evidence, &reading.verdict, &context, &mut again)?;
         if session.output.is_json() {
-            session.output.json(&outcome.document())?;
+            session.output.json(&json!({ "id": id, "result": outcome.result, "text": outcome.text, "commands": outcome.commands }))?;
         } else {
             session.output.text(&outcome.text);
         }
-        return Ok(outcome.code());
+        let well = matches!(outcome.result, Ended::Recovered | Ended::Needless | Ended::Planned);
+        return Ok(u8::from(!well));
     }
     let preview = recover::preview(session, &reading.evidence, &reading.verdict, &context);
     if session.output.is_json() {
@@ -214,7 +215,7 @@ fn audit(session: &Session, id: Option<&str>) -> Result<u8> {
     if session.output.is_json() {
         session.output.json(&json!({ "recoveries": entries }))?;
     } else {
-        session.output.text(&recover::text(&entries));
+        session.output.text(&recover::audit::text(&entries));
     }
     Ok(0)
 }

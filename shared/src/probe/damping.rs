@@ -124,7 +124,7 @@ fn is_rate(symptom: &Symptom) -> bool {
 }
 
 /// When the evidence was taken that tells of a symptom.
-fn stamp(symptom: &Symptom, evidence: &Evidence) -> Option<u64> {
+pub(super) fn stamp(symptom: &Symptom, evidence: &Evidence) -> Option<u64> {
     let fast = evidence.fast.as_ref().map(|fast| fast.at);
     let deep = evidence.deep.as_ref().map(|deep| deep.at);
     let remote = evidence.remote.as_ref().map(|remote| remote.at);
@@ -152,7 +152,7 @@ fn check<'a>(name: &str, evidence: &'a Evidence) -> Option<&'a super::evidence::
 }
 
 /// Whether the evidence would show the symptom if it were there.
-fn looked(symptom: &Symptom, evidence: &Evidence) -> bool {
+pub(super) fn looked(symptom: &Symptom, evidence: &Evidence) -> bool {
     let deep = evidence.deep.as_deref();
     match symptom {
         Symptom::IoError | Symptom::NoSpace | Symptom::InternalError | Symptom::GuestPanicked => {

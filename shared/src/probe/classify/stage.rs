@@ -83,7 +83,8 @@ fn failed_pod(case: &Case) -> bool {
 /// Why a VM without process is ill rather than off.
 fn why_it_ought_to_run(case: &Case) -> Option<String> {
     let instance = case.instance;
-    if let Some(wanted) = instance.ha.as_deref().filter(|wanted| matches!(*wanted, "started" | "enabled")) {
+    // In any other state than this and `error` the HA manager is just at work on it, such as `started (migrate)`.
+    if let Some(wanted) = instance.ha.as_deref().filter(|wanted| matches!(*wanted, "started" | "started (error)")) {
         return Some(format!("no QEMU runs, and PVE's HA manager wants it {wanted}"));
     }
     if failed_pod(case) {
