@@ -17,7 +17,7 @@ use passthrough::{
         instance::Instance,
         look::{self, Want},
         now,
-        recover::{self, AskedBy, Context, Ended},
+        recover::{self, Context, Ended},
         service::{Listing, Reading},
         source::Directory,
         verdict::Status,
@@ -135,7 +135,7 @@ fn readings(session: &Session, instances: &[Arc<Instance>], want: Want) -> Resul
         })
         .collect();
     let ill_at_once = judged.iter().filter(|(_, verdict)| verdict.status == Status::Unhealthy).count();
-    let context = Context { asked_by: AskedBy::Person, force: false, ill_at_once, settled: Ok(()) };
+    let context = Context::person(ill_at_once);
     let reading = |(evidence, verdict)| {
         let recovery = recover::preview(session, &evidence, &verdict, &context);
         Reading { evidence, verdict, recovery }
@@ -185,7 +185,7 @@ fn recover(session: &Session, id: &str, apply: bool) -> Result<u8> {
     let Some(reading) = everybody.into_iter().find(|reading| reading.evidence.instance.id == instances[0].id) else {
         return Fault::problem(format!("{id} is gone")).next("vm-probe list").fail();
     };
-    let context = Context { asked_by: AskedBy::Person, force: false, ill_at_once, settled: Ok(()) };
+    let context = Context::person(ill_at_once);
     if apply {
         session.require_root()?;
         let settings = &session.config.probe;
@@ -193,7 +193,9 @@ fn recover(session: &Session, id: &str, apply: bool) -> Result<u8> {
         let mut again = || look::one(&session.host, settings, instance, &Deadline::after(LOOK));
         let outcome = recover::run(session, &reading.evidence, &reading.verdict, &context, &mut again)?;
         if session.output.is_json() {
-            session.output.json(&json!({ "id": id, "result": outcome.result, "text": outcome.text, "commands": outcome.commands }))?;
+            session.output.json(
+                &json!({ "id": id, "result": outcome.result, "text": outcome.text, "commands": outcome.commands }),
+            )?;
         } else {
             session.output.text(&outcome.text);
         }

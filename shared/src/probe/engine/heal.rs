@@ -5,7 +5,7 @@ use super::{
     rounds::{look_again, told},
 };
 use crate::probe::{
-    recover::{self, AskedBy, Context},
+    recover::{self, AskedBy, Context, Ended},
     service::Refusal,
 };
 use std::{sync::Arc, thread, time::Duration};
@@ -46,6 +46,11 @@ pub(super) fn ask(shared: &Arc<Shared>, id: &str, force: bool, asked_by: AskedBy
         };
         let event = told(&name, text);
         let mut store = worker.store();
+        match &done {
+            Ok(outcome) if outcome.result == Ended::Recovered => store.recoveries.cured += 1,
+            Ok(_) => store.recoveries.failed += 1,
+            Err(_) => store.recoveries.refused += 1,
+        }
         store.recorder.event(&name, &event);
         if let Some(slot) = store.slots.get_mut(&name) {
             slot.healing = false;
