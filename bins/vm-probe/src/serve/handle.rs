@@ -141,7 +141,7 @@ impl Server {
                 let mut past =
                     if reading.recovery.attempts_last_hour > 0 { service.recoveries(id) } else { Vec::new() };
                 let past = past.split_off(past.len().saturating_sub(PAST));
-                (id.clone(), document::recovery_status(reading, past))
+                (id.clone(), document::recovery_status(reading, &past))
             };
             let all: Vec<_> = snapshot.readings.iter().map(status).collect();
             documents::map(all.iter().map(|(id, status)| (id.as_str(), status.clone())))
