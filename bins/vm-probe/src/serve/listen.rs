@@ -5,7 +5,9 @@ use anyhow::{Context as _, Result};
 use nix::{
     fcntl::{FcntlArg, FdFlag, fcntl},
     sys::{
-        socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket},
+        socket::{
+            AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, getsockopt, listen, socket, sockopt::AcceptConn,
+        },
         stat::{Mode, fchmod},
     },
 };
@@ -14,7 +16,7 @@ use std::{
     env, fmt, fs, io,
     net::{IpAddr, SocketAddr},
     os::{
-        fd::{AsFd, AsRawFd, FromRawFd, OwnedFd},
+        fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
         unix::{
             fs::{FileTypeExt, MetadataExt},
             net as unix,
@@ -114,8 +116,8 @@ pub enum Accepted {
 impl Listener {
     /// Takes what systemd hands over, or binds.
     pub fn bind(options: &Options) -> Result<Self> {
-        if let Some(fd) = handed_over() {
-            return Self::adopt(fd, options).context("the socket that systemd hands over");
+        if let Some(fd) = handed_over()? {
+            return Self::adopt(fd, options);
         }
         match &options.listen {
             Listen::Tcp(address) => bind_tcp(*address, options),
@@ -125,7 +127,7 @@ impl Listener {
 
     fn adopt(fd: OwnedFd, options: &Options) -> Result<Self> {
         // Not for the programs that checks and recoveries start.
-        fcntl(fd.as_fd(), FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+        fcntl(fd.as_fd(), FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).context("the socket that systemd hands over")?;
         let socket = std::net::TcpListener::from(fd);
         if let Ok(address) = socket.local_addr() {
             consents(&Listen::Tcp(address), options.token.as_ref())?;
@@ -174,14 +176,23 @@ impl Listener {
 
 /// The descriptor that systemd hands over to this very process. The variables stay: they name our pid, so no child takes
 /// them for its own, and to remove them with threads around would be unsound.
-fn handed_over() -> Option<OwnedFd> {
+fn handed_over() -> Result<Option<OwnedFd>> {
     let number = |name| env::var(name).ok()?.parse::<u32>().ok();
-    if number("LISTEN_PID")? != std::process::id() || number("LISTEN_FDS")? == 0 {
-        return None;
+    if number("LISTEN_PID") != Some(std::process::id()) || number("LISTEN_FDS").is_none_or(|count| count == 0) {
+        return Ok(None);
     }
-    // SAFETY: systemd says that the descriptor is ours, and nobody else in this process takes it.
+    // SAFETY: it is only asked what it is, and that fails where there is none.
     #[allow(unsafe_code)]
-    Some(unsafe { OwnedFd::from_raw_fd(FIRST_FD) })
+    let fd = unsafe { BorrowedFd::borrow_raw(FIRST_FD) };
+    if getsockopt(&fd, AcceptConn) != Ok(true) {
+        // Something of our own may have this number by now; it is not to be taken for a socket of systemd's.
+        return Fault::problem("LISTEN_FDS is set, and descriptor 3 is no socket that listens")
+            .next("systemctl cat of the .socket unit: Accept=no, ListenStream=…")
+            .fail();
+    }
+    // SAFETY: systemd says that the descriptor is ours, it listens as nothing else of ours does, and it is taken once.
+    #[allow(unsafe_code)]
+    Ok(Some(unsafe { OwnedFd::from_raw_fd(FIRST_FD) }))
 }
 
 fn bind_tcp(address: SocketAddr, options: &Options) -> Result<Listener> {

@@ -396,3 +396,38 @@ fn an_address_in_use_names_who_has_it() {
     assert_eq!(Fault::code_of(&error), Code::Busy);
     assert!(error.to_string().contains(&format!("pid {}", std::process::id())), "{error}");
 }
+
+#[test]
+fn whatever_is_sent_is_answered_or_ended_and_the_next_one_is_served() {
+    use proptest::{prelude::*, test_runner::TestRunner};
+    let server = Running::new(1);
+    let mut runner = TestRunner::new(ProptestConfig::with_cases(200));
+    let head = "(GET|POST|[A-Z]{1,8}) [/a-z%0-9.?=*]{0,40} HTTP/1\\.[0-9]\r\n((Host|Content-Length|Transfer-Encoding|Expect|[a-z-]{1,9}): ?[ -~]{0,20}\r\n){0,5}\r\n[ -~]{0,30}";
+    let sent = prop_oneof![head.prop_map(String::into_bytes), proptest::collection::vec(any::<u8>(), 0..200)];
+    runner
+        .run(&sent, |bytes| {
+            let mut stream = server.connect();
+            let _ = stream.write_all(&bytes);
+            let _ = stream.shutdown(std::net::Shutdown::Write);
+            let mut answer = Vec::new();
+            let _ = stream.read_to_end(&mut answer);
+            prop_assert!(answer.is_empty() || answer.starts_with(b"HTTP/1."), "{:?}", String::from_utf8_lossy(&answer));
+            prop_assert_eq!(status(&server.ask("GET /livez", &[], "")), 200);
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn a_hundred_clients_who_ask_for_the_same_get_one_document() {
+    let server = Running::new(200);
+    let first = server.ask("GET /api/quality/deep-health", &[], "");
+    let begin = Instant::now();
+    thread::scope(|scope| {
+        for _ in 0..100 {
+            scope.spawn(|| assert_eq!(status(&server.ask("GET /api/quality/deep-health", &[], "")), 200));
+        }
+    });
+    // Were it made anew for each, it would take a hundred times as long as the first.
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?} for {} bytes", begin.elapsed(), first.len());
+}
