@@ -431,3 +431,22 @@ fn a_hundred_clients_who_ask_for_the_same_get_one_document() {
     // Were it made anew for each, it would take a hundred times as long as the first.
     assert!(begin.elapsed() < Duration::from_secs(5), "{:?} for {} bytes", begin.elapsed(), first.len());
 }
+
+#[test]
+fn the_description_names_exactly_what_there_is() {
+    let server = Running::new(3);
+    let api = server.json("/api/openapi.json");
+    for (path, methods) in api["paths"].as_object().unwrap() {
+        let path = path.replace("{id}", "102");
+        for method in ["get", "post"] {
+            if path == "/api/events" && method == "get" {
+                continue;
+            }
+            let answer = server.ask(&format!("{} {path}", method.to_uppercase()), &[], "");
+            let described = methods.get(method).is_some();
+            assert_eq!(status(&answer) != 405, described, "{method} {path}");
+            assert!(!described || methods[method]["responses"].get(status(&answer).to_string()).is_some(), "{answer}");
+        }
+    }
+    assert_eq!(api["paths"].as_object().unwrap().len(), 15);
+}
