@@ -168,3 +168,21 @@ pub fn ready(snapshot: &Snapshot, overdue: Duration) -> Result<String, Failure> 
     })
     .to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use passthrough::probe::service::Listing;
+
+    #[test]
+    fn it_is_ready_from_the_first_discovery_on_and_while_rounds_end() {
+        let mut snapshot = Snapshot { at: now(), ..Snapshot::default() };
+        let told =
+            |snapshot: &Snapshot| ready(snapshot, Duration::from_secs(30)).map_err(|failure| failure.status.as_u16());
+        assert_eq!(told(&snapshot), Err(503));
+        snapshot.listing = Arc::new(Listing { origin: Some(Origin::Pve), ..Listing::default() });
+        assert!(told(&snapshot).unwrap().contains("\"ready\":true"));
+        snapshot.at -= 60_000;
+        assert_eq!(told(&snapshot), Err(503));
+    }
+}
