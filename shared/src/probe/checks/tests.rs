@@ -276,12 +276,16 @@ fn an_address_that_the_agent_told_is_used() {
 }
 
 #[test]
-fn the_documented_section_is_understood() {
-    let text =
-        "[probe.checks.web]\nvms = [\"111\"]\nhttp = \"http://{ip}/\"\ninterval = \"30s\"\nclass = \"network\"\n";
+fn the_settings_in_the_documentation_are_understood() {
+    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/vm-probe.md")).unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("config.toml");
-    fs::write(&file, text).unwrap();
-    let config = Config::load(&file, "config.toml", true).unwrap();
-    assert!(!Checks::new(&Host::default(), &config.probe).unwrap().is_empty());
+    let mut names = Vec::new();
+    for block in text.split("```toml\n").skip(1) {
+        let file = dir.path().join("config.toml");
+        fs::write(&file, block.split("```").next().unwrap()).unwrap();
+        let config = Config::load(&file, "docs/vm-probe.md", true).unwrap();
+        Checks::new(&Host::default(), &config.probe).unwrap();
+        names.extend(config.probe.checks.into_keys());
+    }
+    assert_eq!(names, ["database", "shop", "ssh", "stream"]);
 }
