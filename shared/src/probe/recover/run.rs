@@ -7,7 +7,6 @@ use super::{
 };
 use crate::{
     config::probe::Class,
-    deadline::Deadline,
     fault::Fault,
     lock::Locks,
     probe::{
@@ -167,7 +166,7 @@ impl Recovery<'_> {
         let live = self.session.host.is_live();
         let time = if self.plan.restarts() { BOOT } else { SETTLE };
         // A tree that stands in for a host does not change by itself.
-        let until = if live { Deadline::after(time) } else { Deadline::after(Duration::ZERO) };
+        let until = self.session.deadline.within(if live { time } else { Duration::ZERO });
         loop {
             if live {
                 // A disk that is still full stops the machine again, but not at once.
