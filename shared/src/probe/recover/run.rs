@@ -186,11 +186,11 @@ impl Recovery<'_> {
         let mut unknown = Vec::new();
         for symptom in self.plan.treats.iter().map(|problem| &problem.symptom) {
             let problem = self.verdict.problems.iter().find(|problem| problem.symptom == *symptom);
-            let taken = damping::stamp(symptom, &self.evidence);
-            let anew = taken.is_some_and(|at| at >= acted) && damping::looked(symptom, &self.evidence);
+            let anew = damping::stamp(symptom, &self.evidence).is_some_and(|at| at >= acted);
+            let works = !matches!(self.verdict.status, Status::Unknown | Status::Stopped);
             match problem {
                 Some(problem) if anew => open.push(problem.text.clone()),
-                None if anew && !matches!(self.verdict.status, Status::Unknown | Status::Stopped) => {}
+                None if anew && works && damping::looked(symptom, &self.evidence) => {}
                 _ => unknown.push(symptom.to_string()),
             }
         }
