@@ -501,7 +501,7 @@ case "$(basename "$0") $1" in
   printf '/usr/bin/kvm\0-id\000111\0-pidfile\0/var/run/qemu-server/111.pid\0' >"$root/proc/4711/cmdline"
   echo '4711 (kvm) S 1 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 5 67 89' >"$root/proc/4711/stat"
   cat "$root/then" >"$root/is" ;;
-*) echo well >"$root/is" ;;
+*) cat "$root/linked" >"$root/is" ;;
 esac
 "#;
 
@@ -512,7 +512,7 @@ fn in_a_process_of_its_own() {
     let root = std::env::var("PROBE_TEST_ROOT").unwrap();
     let host = Host::new(&root);
     let mut config = Config::default();
-    config.probe.recovery = Policy { network: true, qemu: true, restart: true, ..Policy::default() };
+    config.probe.recovery = Policy { network: true, qemu: true, mixed: true, restart: true, ..Policy::default() };
     let deadline = Deadline::after(Duration::from_secs(60));
     let session = Session::new(host, config, deadline, Log::new("test", -1), Output::new(false));
     heal(&session);
@@ -524,6 +524,8 @@ fn in_a_process_of_its_own() {
             match is.as_str() {
                 "hung" => (d.qmp, d.vnc) = (Qmp::Hung, Vnc::Silent),
                 "down" => card.up = known(false),
+                "both" => (card.up, d.qmp, d.vnc) = (known(false), Qmp::Hung, Vnc::Silent),
+                "paused" => *d = Deep { at: d.at, ..samples::deep("paused") },
                 "lost" => {
                     card.path = known(Path::NoPort { interface: "tap111i0".into(), bridge: "vmbr0".into() });
                 }
@@ -562,6 +564,7 @@ impl Apart {
         fs::write(at("usr/libexec/qemu-server/pve-bridge"), "").unwrap();
         fs::write(at("called"), "").unwrap();
         fs::write(at("then"), "well").unwrap();
+        fs::write(at("linked"), "well").unwrap();
         for name in ["qm", "ip", "pve-bridge"] {
             fs::write(at("bin").join(name), STAND_IN).unwrap();
             fs::set_permissions(at("bin").join(name), fs::Permissions::from_mode(0o755)).unwrap();
@@ -614,6 +617,17 @@ fn interfaces_and_hung_vms_are_healed_by_the_commands_that_were_shown() {
         let apart = Apart::new(is);
         assert!(apart.run(None).success());
         assert_eq!((apart.called(), apart.is().as_str()), (called.iter().map(ToString::to_string).collect(), "well"));
+    }
+}
+
+#[test]
+fn between_the_network_and_qemu_it_is_looked_at_again() {
+    let all = ["ip link set tap111i0 up", "qm stop 111", "qm start 111"];
+    for (linked, called) in [("well", &all[..1]), ("hung", &all[..]), ("paused", &all[..1])] {
+        let apart = Apart::new("both");
+        fs::write(apart.0.path().join("linked"), linked).unwrap();
+        assert!(apart.run(None).success(), "{linked}");
+        assert_eq!(apart.called(), called, "{linked}");
     }
 }
 
