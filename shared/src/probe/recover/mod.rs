@@ -20,7 +20,11 @@ pub use plan::{Plan, Step};
 pub use run::run;
 
 use super::{evidence::Evidence, service, verdict::Verdict};
-use crate::{budget::Budget, fault::Fault, session::Session};
+use crate::{
+    budget::{self, Budget},
+    fault::Fault,
+    session::Session,
+};
 use serde::{Deserialize, Serialize};
 
 /// So many recoveries of one instance in an hour.
@@ -116,8 +120,24 @@ impl Ended {
 
 /// What would be done, and why it may not.
 pub fn preview(session: &Session, evidence: &Evidence, verdict: &Verdict, context: &Context) -> service::Recovery {
+    preview_by(session, evidence, verdict, context, &books(session))
+}
+
+/// The books of all instances, to be read once for a round of previews.
+pub fn books(session: &Session) -> budget::Read {
+    BOOK.read(&session.host)
+}
+
+/// The same with books that were read before.
+pub fn preview_by(
+    session: &Session,
+    evidence: &Evidence,
+    verdict: &Verdict,
+    context: &Context,
+    books: &budget::Read,
+) -> service::Recovery {
     let id = &evidence.instance.id;
-    let used = BOOK.times(&session.host, id);
+    let used = books.times(id);
     let plan = plan::plan(&session.host, evidence, verdict, &session.config.probe.recovery);
     let refused = || {
         let refused = refuse::look(session, evidence, verdict, &plan, context);
