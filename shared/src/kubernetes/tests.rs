@@ -186,6 +186,33 @@ fn settings_that_cannot_work_are_named_at_once() {
     assert!(made(Some("http://127.0.0.1:8001"), "a/../b").contains("is no namespace"));
 }
 
+#[test]
+fn a_thread_that_nobody_needs_any_more_ends_in_the_middle_of_its_watch() {
+    let fake = Fake::start();
+    fake.change(|state| state.put("emulator-0", "Running", true));
+    let follow = Follow::start(Place::new(&fake).cluster(), FAST).unwrap();
+    eventually(&follow, "watching", |known| known.at > 0 && fake.asked().1 == 1);
+    let ended = follow.ended();
+    drop(follow);
+    let until = Instant::now() + Duration::from_secs(5);
+    while !ended() {
+        assert!(Instant::now() < until, "it goes on");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_list_without_a_version_is_not_asked_for_again_and_again() {
+    let server = crate::web::fake::Server::start(|_| crate::web::fake::json("{\"metadata\":{},\"items\":[]}"));
+    let settings = Kubernetes { url: Some(server.url()), ..Kubernetes::default() };
+    let cluster = Cluster::new(&Host::new(tempfile::tempdir().unwrap().path()), &settings).unwrap();
+    let slow = Pace { first: Duration::from_secs(5), most: Duration::from_secs(5) };
+    let known = Follow::start(cluster, slow).unwrap().known(&soon());
+    assert!(known.failure.unwrap().what.contains("names no version"));
+    thread::sleep(Duration::from_millis(100));
+    assert_eq!(server.asked().len(), 1);
+}
+
 /// The fake is worth something only as long as the real client reads it.
 #[test]
 fn the_real_kubectl_reads_the_fake() {

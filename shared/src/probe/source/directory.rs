@@ -2,7 +2,7 @@
 //! kept and called stale, rather than another source's VMs shown in its place. Only the list written down by hand stands in
 //! for a source that never answered.
 
-use super::{api, file, kubernetes, local, told};
+use super::{api, file, kubernetes, local, patient::Patient, told};
 use crate::{
     clock,
     config::probe::{Origin, Settings},
@@ -17,15 +17,20 @@ use crate::{
     pve::api::Client,
 };
 use anyhow::Result;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// The order in which sources are tried.
 const ORDER: [Origin; 5] = [Origin::Pve, Origin::Api, Origin::Kubernetes, Origin::File, Origin::Container];
 
+const NO_PVE: &str = "this is no Proxmox VE host: there is no /etc/pve/qemu-server";
+
+/// A source that is not asked is looked for no longer than this.
+const GLANCE: Duration = Duration::from_secs(1);
+
 /// Whether a source can be asked.
 enum Presence {
-    /// It can.
-    There,
+    /// It can; what was read to find that out need not be read again.
+    There(Option<Result<Vec<Instance>>>),
     /// It cannot: why, and what would change that.
     Absent(String, Option<String>),
 }
@@ -35,6 +40,7 @@ pub struct Directory {
     host: Host,
     settings: Settings,
     chosen: Option<Origin>,
+    local: Patient<Option<Result<Vec<Instance>>>>,
     api: Option<Client>,
     watching: bool,
     follow: Option<Follow>,
@@ -48,6 +54,7 @@ impl Directory {
             host: host.clone(),
             settings: settings.clone(),
             chosen: settings.source,
+            local: Patient::default(),
             api: None,
             watching: false,
             follow: None,
@@ -72,15 +79,20 @@ impl Directory {
         let mut attempts = Vec::new();
         for source in ORDER {
             let attempt = match (&listing, self.chosen) {
-                (None, Some(chosen)) if chosen == source => self.ask(source, deadline, &mut listing),
-                (None, None) => match self.presence(source) {
-                    Presence::There => {
+                (None, Some(chosen)) if chosen == source => {
+                    let found = self.instances(source, deadline);
+                    self.answered(source, found, &mut listing)
+                }
+                (None, None) => match self.presence(source, deadline) {
+                    Presence::There(read) => {
                         self.chosen = Some(source);
-                        self.ask(source, deadline, &mut listing)
+                        let read = read.map(|found| found.map(|all| (all, clock::millis())));
+                        let found = read.unwrap_or_else(|| self.instances(source, deadline));
+                        self.answered(source, found, &mut listing)
                     }
                     Presence::Absent(why, next) => absent(source, why, next),
                 },
-                _ => self.leave(source),
+                _ => self.leave(source, &deadline.within(GLANCE)),
             };
             attempts.push(attempt);
         }
@@ -90,9 +102,9 @@ impl Directory {
         self.listing()
     }
 
-    /// Asks the chosen source.
-    fn ask(&mut self, source: Origin, deadline: &Deadline, listing: &mut Option<Listing>) -> Attempt {
-        match self.instances(source, deadline) {
+    /// What the chosen source said, or what there is instead.
+    fn answered(&self, source: Origin, found: Result<(Vec<Instance>, u64)>, listing: &mut Option<Listing>) -> Attempt {
+        match found {
             Ok((instances, at)) => {
                 let detail = count(instances.len());
                 let next = hint(source, &instances);
@@ -132,7 +144,9 @@ impl Directory {
     /// The instances of a source, and when it said so.
     fn instances(&mut self, source: Origin, deadline: &Deadline) -> Result<(Vec<Instance>, u64)> {
         let all = match source {
-            Origin::Pve => local::list(&self.host),
+            Origin::Pve => {
+                self.own(deadline).unwrap_or_else(|| Fault::problem(NO_PVE).next("systemctl status pve-cluster").fail())
+            }
             Origin::File => file::list(&self.host, &self.settings),
             Origin::Container => container(&self.host, &self.settings),
             Origin::Api => {
@@ -168,6 +182,19 @@ impl Directory {
         }
     }
 
+    /// The VMs of this host; `None` where it is no PVE host.
+    fn own(&mut self, deadline: &Deadline) -> Option<Result<Vec<Instance>>> {
+        let host = self.host.clone();
+        match self.local.ask(deadline, move || local::look(&host)) {
+            Ok(Some(found)) => found,
+            Ok(None) => {
+                let what = format!("{}: no answer by the deadline", self.host.shown(&self.host.pve()));
+                Some(Fault::wedged(what).next("systemctl status pve-cluster").fail())
+            }
+            Err(error) => Some(Err(error.into())),
+        }
+    }
+
     /// The API's client, which also limits how often it is asked. Made anew until the settings are good.
     fn client(&mut self) -> Result<&mut Client> {
         match &mut self.api {
@@ -176,15 +203,17 @@ impl Directory {
         }
     }
 
-    fn presence(&self, source: Origin) -> Presence {
+    fn presence(&mut self, source: Origin, deadline: &Deadline) -> Presence {
         let absent = |why: &str, next: Option<&str>| Presence::Absent(why.to_owned(), next.map(str::to_owned));
         match source {
-            Origin::Pve if local::is_there(&self.host) || local::is_dark(&self.host) => Presence::There,
-            Origin::Pve => absent("this is no Proxmox VE host: there is no /etc/pve/qemu-server", None),
+            Origin::Pve => match self.own(deadline) {
+                Some(found) => Presence::There(Some(found)),
+                None => absent(NO_PVE, None),
+            },
             Origin::File => {
                 let path = file::path(&self.host, &self.settings);
                 if path.exists() {
-                    return Presence::There;
+                    return Presence::There(None);
                 }
                 Presence::Absent(
                     format!("{}: no such file", self.host.shown(&path)),
@@ -192,17 +221,19 @@ impl Directory {
                 )
             }
             Origin::Container => match container(&self.host, &self.settings) {
-                Ok(_) => Presence::There,
+                Ok(_) => Presence::There(None),
                 Err(error) => {
                     let (why, next) = told(&error);
                     Presence::Absent(why, next)
                 }
             },
-            Origin::Api if self.settings.api.url.is_some() => Presence::There,
+            Origin::Api if self.settings.api.url.is_some() => Presence::There(None),
             Origin::Api => {
                 absent("no address is given", Some("vm-probe list --api https://HOST:8006 --api-token-file FILE"))
             }
-            Origin::Kubernetes if crate::kubernetes::is_there(&self.host, &self.settings.kubernetes) => Presence::There,
+            Origin::Kubernetes if crate::kubernetes::is_there(&self.host, &self.settings.kubernetes) => {
+                Presence::There(None)
+            }
             Origin::Kubernetes => absent(
                 "this is no pod with a service account, and no address is given",
                 Some("kubectl proxy, and [probe.kubernetes] url = \"http://127.0.0.1:8001\""),
@@ -211,11 +242,11 @@ impl Directory {
     }
 
     /// A source that is not asked, as another one is.
-    fn leave(&self, source: Origin) -> Attempt {
+    fn leave(&mut self, source: Origin, deadline: &Deadline) -> Attempt {
         let word = self.chosen.map_or("another one", Origin::word);
-        match self.presence(source) {
+        match self.presence(source, deadline) {
             Presence::Absent(why, next) => absent(source, why, next),
-            Presence::There if source == Origin::File => match file::list(&self.host, &self.settings) {
+            Presence::There(_) if source == Origin::File => match file::list(&self.host, &self.settings) {
                 Ok(all) => {
                     let detail = format!("{}; not asked, as {word} is", count(all.len()));
                     Attempt { source, available: true, detail, next: Some("vm-probe list --source file".to_owned()) }
@@ -225,7 +256,7 @@ impl Directory {
                     absent(source, why, next)
                 }
             },
-            Presence::There => Attempt {
+            Presence::There(_) => Attempt {
                 source,
                 available: false,
                 detail: format!("there; not asked, as {word} is"),

@@ -215,6 +215,10 @@ impl Client {
         match trouble {
             Trouble::Untrusted(_) => Fault::refused(format!("{what}: {trouble} ({})", self.trust))
                 .next("on that node: pvenode cert info, then compare, and give its SHA-256 as --fingerprint"),
+            // It lets whoever it refuses wait for three seconds.
+            Trouble::Late(budget) if *budget < Duration::from_secs(4) => {
+                fault.next("again with --timeout 10s: what is wrong with a token is told after three seconds only")
+            }
             Trouble::Unreachable(_) | Trouble::Late(_) => {
                 fault.next(format!("curl -k {}/api2/json/version; systemctl status pveproxy", self.base))
             }
