@@ -186,7 +186,9 @@ fn recover(session: &Session, id: &str, apply: bool) -> Result<u8> {
         return Fault::problem(format!("{id} is gone")).next("vm-probe list").fail();
     };
     let context = Context::person(ill_at_once);
-    if apply {
+    let nothing =
+        reading.verdict.problems.is_empty() && matches!(reading.verdict.status, Status::Healthy | Status::Stopped);
+    if apply && !nothing {
         session.require_root()?;
         let settings = &session.config.probe;
         let instance = &reading.evidence.instance;

@@ -12,7 +12,7 @@ use crate::{
         evidence::Evidence,
         fast::Sampler,
         now,
-        recover::{self, AskedBy, Context},
+        recover::AskedBy,
         remote,
         service::{Event, Recovery},
         slow,
@@ -49,7 +49,11 @@ pub(super) fn discovery(shared: &Arc<Shared>) {
         let events = {
             let mut store = shared.store();
             store.rounds.discovery = millis(begun.elapsed());
-            store.list(listing, now())
+            let events = store.list(listing, now());
+            for aimless in store.aimless() {
+                shared.log().info(&format!("warning: {aimless}"));
+            }
+            events
         };
         shared.tell(&events);
         // What a watch has told lies ready: nobody has to wait for the next round.
@@ -141,38 +145,33 @@ pub(super) fn judge(shared: &Arc<Shared>) {
         {
             let mut guard = shared.store();
             let store = &mut *guard;
-            let ill = store.ill();
+            let ill_at_once = store.ill();
             let all = time.saturating_sub(judged_at) >= every;
             judged_at = if all { time } else { judged_at };
             for slot in store.slots.values_mut() {
                 if !all && !slot.is_touched() {
                     continue;
                 }
-                let asked = slot.evidence.deep.as_ref().map(|deep| deep.at);
-                let round = std::mem::replace(&mut slot.told, asked) != asked;
+                let round = slot.is_round();
                 let changed = slot.judge(&store.settings.limits, time);
                 // Nothing is planned for what is well, and the books are not read for it.
-                if changed || round && (!slot.verdict.problems.is_empty() || slot.recovery != Recovery::default()) {
-                    let settled = slot.damper.ready_to_act();
-                    let context = Context { asked_by: AskedBy::Policy, force: false, ill_at_once: ill, settled };
-                    let recovery = recover::preview(&session, &slot.evidence, &slot.verdict, &context);
-                    if recovery != slot.recovery {
-                        slot.recovery = recovery;
-                        slot.touch();
-                    }
-                    if slot.recovery.needed && slot.recovery.refused_because.is_none() && !slot.healing {
-                        ready.push(slot.evidence.instance.id.clone());
-                    }
+                let ill = !slot.verdict.problems.is_empty() || slot.recovery != Recovery::default();
+                if ill && (changed || round) && slot.plan(&session, ill_at_once) {
+                    ready.push(slot.evidence.instance.id.clone());
                 }
                 if round || changed {
                     slot.touch();
                     events.extend(store.recorder.reading(&slot.reading(), time));
                 }
             }
-            store.recorder.save_if_due(time).unwrap_or_else(|error| shared.log().info(&format!("history: {error:#}")));
+            let due = store.recorder.due(time);
             let snapshot = store.snapshot(time);
             drop(guard);
             shared.show(snapshot);
+            // A slow disk holds up nobody else.
+            if let Some(Err(error)) = due.map(|save| save.write()) {
+                shared.log().info(&format!("history: {error:#}"));
+            }
         }
         shared.tell(&events);
         for id in ready {

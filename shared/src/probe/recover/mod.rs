@@ -38,9 +38,9 @@ const BACK_OFF: [u64; MOST] = [60, 5 * 60, 20 * 60];
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AskedBy {
-    /// A person at the command line, who typed `--apply`: no policy is needed then.
+    /// A person at the command line, who typed `--apply`: neither policy nor damping is needed then.
     Person,
-    /// Somebody with the token of the API.
+    /// Somebody with the token of the API: the same.
     Api,
     /// The policy alone.
     Policy,
