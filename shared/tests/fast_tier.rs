@@ -5,9 +5,10 @@ use passthrough::{
     config::probe::{Origin, Settings},
     host::Host,
     probe::{
+        container,
         evidence::{NicReading, Path, ProcessState},
         fast::Sampler,
-        instance::{Hardware, Instance, Nic},
+        instance::{Endpoint, Hardware, Instance, Nic, Power},
     },
 };
 use std::{
@@ -47,7 +48,8 @@ struct Qemu(Child);
 impl Qemu {
     fn start() -> Self {
         let words = "-machine none -nodefaults -display none -pidfile /run/qemu-server/111.pid \
-                     -netdev tap,id=net0,ifname=tap111i0,script=no,downscript=no";
+                     -netdev tap,id=net0,ifname=tap111i0,script=no,downscript=no \
+                     -qmp unix:/run/111.qmp,server=on,wait=off -vnc 127.0.0.1:7";
         let child = Command::new(QEMU).args(words.split_whitespace()).stdin(Stdio::null()).spawn().unwrap();
         Self(child)
     }
@@ -116,6 +118,7 @@ fn inside() {
     fs::create_dir_all("/run/qemu-server").unwrap();
     tap_and_bridge();
     behind_the_firewall();
+    alone_in_a_container();
 }
 
 fn tap_and_bridge() {
@@ -203,4 +206,29 @@ fn behind_the_firewall() {
     assert_eq!(probe.path(), Path::Down("fwpr111p0".into()));
     run("ip link set fwpr111p0 up");
     assert_eq!(probe.path(), Path::Down("fwln111i0".into()));
+}
+
+/// The namespace has no other QEMU: it is a container to this one.
+fn alone_in_a_container() {
+    let (host, settings) = (Host::default(), Settings::default());
+    let none = container::instance(&host, &settings).unwrap();
+    assert_eq!((none.power, none.qmp), (Power::Running, None));
+    for line in ["ip link set tap111i0 master vmbr0", "ip link set tap111i0 up"] {
+        run(line);
+    }
+    let qemu = Qemu::start();
+    let mut probe = Probe::new(false);
+    probe.until("QEMU has the tap", |probe| probe.nic().up.value == Ok(true));
+    let vm = container::instance(&host, &settings).unwrap();
+    assert_eq!(vm.qmp.as_deref(), Some(std::path::Path::new("/run/111.qmp")));
+    assert_eq!(vm.vnc, Some(Endpoint::Tcp("127.0.0.1:5907".parse().unwrap())));
+    probe.vm = Arc::new(vm);
+    let nic = probe.nic();
+    assert_eq!((nic.tap.as_str(), nic.bridge.as_deref(), nic.path.value), ("tap111i0", Some("vmbr0"), Ok(Path::Whole)));
+    assert_eq!(probe.state(), ProcessState::Alive);
+    drop(qemu);
+    assert_eq!(probe.state(), ProcessState::Gone);
+    // One that was started anew is found without another discovery.
+    let _qemu = Qemu::start();
+    probe.until("the next QEMU is seen", |probe| probe.state() == ProcessState::Alive);
 }
