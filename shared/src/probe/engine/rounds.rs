@@ -11,10 +11,11 @@ use crate::{
         deep::Prober,
         evidence::Evidence,
         fast::Sampler,
+        history,
         now,
-        recover::AskedBy,
+        recover::{self, AskedBy},
         remote,
-        service::{Event, Recovery},
+        service::Event,
         slow,
         source::Directory,
     },
@@ -142,6 +143,7 @@ pub(super) fn judge(shared: &Arc<Shared>) {
         let session = shared.session(Duration::from_secs(10));
         let mut events = Vec::new();
         let mut ready = Vec::new();
+        let mut books = None;
         {
             let mut guard = shared.store();
             let store = &mut *guard;
@@ -155,9 +157,12 @@ pub(super) fn judge(shared: &Arc<Shared>) {
                 let round = slot.is_round();
                 let changed = slot.judge(&store.settings.limits, time);
                 // Nothing is planned for what is well, and the books are not read for it.
-                let ill = !slot.verdict.problems.is_empty() || slot.recovery != Recovery::default();
-                if ill && (changed || round) && slot.plan(&session, ill_at_once) {
-                    ready.push(slot.evidence.instance.id.clone());
+                if !slot.planned || slot.is_ill() && (changed || round) {
+                    let books = books.get_or_insert_with(|| recover::books(&session));
+                    let ready_to_heal = slot.plan(&session, ill_at_once, books);
+                    if ready_to_heal {
+                        ready.push(slot.evidence.instance.id.clone());
+                    }
                 }
                 if round || changed {
                     slot.touch();
@@ -169,7 +174,7 @@ pub(super) fn judge(shared: &Arc<Shared>) {
             drop(guard);
             shared.show(snapshot);
             // A slow disk holds up nobody else.
-            if let Some(Err(error)) = due.map(|save| save.write()) {
+            if let Some(Err(error)) = due.map(history::Save::write) {
                 shared.log().info(&format!("history: {error:#}"));
             }
         }

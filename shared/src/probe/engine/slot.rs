@@ -7,7 +7,7 @@ use crate::{
         damping::Damper,
         evidence::Evidence,
         instance::Instance,
-        recover::{self, AskedBy, Context},
+        recover::{self, AskedBy, Books, Context},
         service::{Reading, Recovery},
         verdict::Verdict,
     },
@@ -33,6 +33,8 @@ pub(super) struct Slot {
     pub(super) remote_due: u64,
     /// When was measured what was recorded last.
     told: u64,
+    /// Whether the books were looked at for it.
+    pub(super) planned: bool,
     /// Whether a recovery is under way.
     pub(super) healing: bool,
     patience: Patience,
@@ -51,6 +53,7 @@ impl Slot {
             slow_due: 0,
             remote_due: 0,
             told: 0,
+            planned: false,
             healing: false,
             patience,
             reading: None,
@@ -74,9 +77,16 @@ impl Slot {
         std::mem::replace(&mut self.told, said) != said
     }
 
+    /// Whether there is anything to plan, or was.
+    pub(super) fn is_ill(&self) -> bool {
+        !self.verdict.problems.is_empty() || self.recovery.needed || self.recovery.attempts_last_hour > 0
+    }
+
     /// Plans what may be done, as a person may; whether the policy may do it, too.
-    pub(super) fn plan(&mut self, session: &Session, ill_at_once: usize) -> bool {
-        let recovery = recover::preview(session, &self.evidence, &self.verdict, &Context::person(ill_at_once));
+    pub(super) fn plan(&mut self, session: &Session, ill_at_once: usize, books: &Books) -> bool {
+        self.planned = true;
+        let preview = |context: &Context| recover::preview_by(session, &self.evidence, &self.verdict, context, books);
+        let recovery = preview(&Context::person(ill_at_once));
         if recovery != self.recovery {
             self.recovery = recovery;
             self.touch();
@@ -86,7 +96,7 @@ impl Slot {
         }
         let settled = self.damper.ready_to_act();
         let context = Context { asked_by: AskedBy::Policy, force: false, ill_at_once, settled };
-        recover::preview(session, &self.evidence, &self.verdict, &context).refused_because.is_none()
+        recover::preview_by(session, &self.evidence, &self.verdict, &context, books).refused_because.is_none()
     }
 
     /// Whether something new was measured since it was last shown.

@@ -34,6 +34,9 @@ const BOOK: Budget = Budget { name: "probe-recoveries", most: MOST };
 /// How long to wait after the first, the second and the third recovery within the hour, in seconds.
 const BACK_OFF: [u64; MOST] = [60, 5 * 60, 20 * 60];
 
+/// The books of all instances, as they were read.
+pub type Books = budget::Read;
+
 /// Who wants a recovery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -124,7 +127,7 @@ pub fn preview(session: &Session, evidence: &Evidence, verdict: &Verdict, contex
 }
 
 /// The books of all instances, to be read once for a round of previews.
-pub fn books(session: &Session) -> budget::Read {
+pub fn books(session: &Session) -> Books {
     BOOK.read(&session.host)
 }
 
@@ -134,7 +137,7 @@ pub fn preview_by(
     evidence: &Evidence,
     verdict: &Verdict,
     context: &Context,
-    books: &budget::Read,
+    books: &Books,
 ) -> service::Recovery {
     let id = &evidence.instance.id;
     let used = books.times(id);
