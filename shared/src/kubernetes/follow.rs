@@ -117,7 +117,7 @@ impl Follow {
         let silent = clock::millis().saturating_sub(known.at);
         if known.at > 0 && known.failure.is_none() && silent > SILENCE {
             let what = format!("{}: nothing was heard for {} s", self.cluster.what(), silent / 1000);
-            known.failure = Some(Fault::problem(what).next("systemctl restart vm-probe"));
+            known.failure = Some(Fault::problem(what).next("kubectl rollout restart deployment/vm-probe"));
         }
         known
     }

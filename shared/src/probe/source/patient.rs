@@ -26,15 +26,14 @@ impl<T: Send + 'static> Patient<T> {
         deadline: &Deadline,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> io::Result<Option<T>> {
-        let answer = match self.pending.take() {
-            Some(pending) => pending,
-            None => {
-                let (sender, receiver) = channel();
-                thread::Builder::new().name("discovery".to_owned()).spawn(move || {
-                    let _ = sender.send(work());
-                })?;
-                receiver
-            }
+        let answer = if let Some(pending) = self.pending.take() {
+            pending
+        } else {
+            let (sender, receiver) = channel();
+            thread::Builder::new().name("discovery".to_owned()).spawn(move || {
+                let _ = sender.send(work());
+            })?;
+            receiver
         };
         match answer.recv_timeout(deadline.remaining()) {
             Ok(found) => Ok(Some(found)),
