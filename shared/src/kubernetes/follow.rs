@@ -47,6 +47,8 @@ pub struct Known {
     pub failure: Option<Fault>,
     /// How often all pods were listed: once, where nothing goes wrong.
     pub lists: u64,
+    /// How often something went wrong.
+    pub failures: u64,
 }
 
 /// The thread that follows, until this is dropped.
@@ -117,7 +119,7 @@ impl Follow {
         let silent = clock::millis().saturating_sub(known.at);
         if known.at > 0 && known.failure.is_none() && silent > SILENCE {
             let what = format!("{}: nothing was heard for {} s", self.cluster.what(), silent / 1000);
-            known.failure = Some(Fault::problem(what).next("systemctl restart vm-probe"));
+            known.failure = Some(Fault::problem(what).next("kubectl rollout restart deployment/vm-probe"));
         }
         known
     }
@@ -173,7 +175,10 @@ fn run(cluster: &Cluster, shared: &Shared, pace: Pace) {
                 back_off(pace, &mut failures)
             }
             Left::Failed(fault) => {
-                shared.change(|known| known.failure = Some(fault));
+                shared.change(|known| {
+                    known.failure = Some(fault);
+                    known.failures += 1;
+                });
                 back_off(pace, &mut failures)
             }
         };
@@ -207,7 +212,10 @@ fn list(cluster: &Cluster, shared: &Shared, version: &mut Version) -> Left {
         }
         Ok(Pods { pods, version: read_at }) => {
             *version = read_at;
-            shared.change(|known| *known = Known { pods, at: clock::millis(), failure: None, lists: known.lists + 1 });
+            shared.change(|known| {
+                let (lists, failures) = (known.lists + 1, known.failures);
+                *known = Known { pods, at: clock::millis(), failure: None, lists, failures };
+            });
             Left::Listed
         }
         Err(fault) => Left::Failed(fault),

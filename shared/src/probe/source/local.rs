@@ -135,7 +135,7 @@ impl Tree<'_> {
             }
         };
         let mut instance = self.configured(&config);
-        instance.notes.push(format!("its configuration is {}: it migrates to here", config.file.display()));
+        instance.notes.push(format!("its configuration is {}: it is being migrated", config.file.display()));
         // Whatever the file says: who migrates is not to be touched.
         instance.lock.get_or_insert_with(|| "migrate".to_owned());
         instance
