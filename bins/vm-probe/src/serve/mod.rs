@@ -18,7 +18,7 @@ mod target;
 mod tests;
 mod token;
 
-pub use listen::{Listen, consents};
+pub use listen::Listen;
 pub use token::Token;
 
 use anyhow::{Context, Result};
