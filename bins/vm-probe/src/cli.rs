@@ -25,8 +25,8 @@ pub struct From {
     /// Ask only this source instead of the first one that there is
     #[arg(long, global = true, value_name = "SOURCE")]
     pub source: Option<Source>,
-    /// Address of a PVE API, such as https://pve1:8006
-    #[arg(long, global = true, value_name = "URL")]
+    /// The API of a PVE cluster
+    #[arg(long, global = true, value_name = "https://HOST:8006")]
     pub api: Option<String>,
     /// File with its token: USER@REALM!ID=UUID
     #[arg(long, global = true, value_name = "FILE")]

@@ -24,7 +24,7 @@ use passthrough::{
     },
     session::Session,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use std::{sync::Arc, time::Duration};
 
 /// A look has an answer within this time, …
@@ -171,7 +171,7 @@ fn report(session: &Session) -> Result<u8> {
     let all = readings_as_configured(session, &instance, want)?;
     let report = document::report(&all, now());
     session.output.text(&format!("{report:#}"));
-    Ok(u8::from(report["overall_status"] != Value::from("healthy")))
+    Ok(u8::from(report["overall_status"] != "healthy"))
 }
 
 /// Only the costly probes that are switched on: a report is asked for often.
