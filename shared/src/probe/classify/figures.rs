@@ -47,13 +47,13 @@ pub(super) fn memory_use(percent: f64, whose: &str, limits: &Limits, found: &mut
 }
 
 /// How much memory is in use. What the host counts for a VM says nothing of that: a guest that has touched all of its memory
-/// once has it for good. The guest itself knows, and for a container its limit counts.
+/// once has it for good. The guest itself knows, and for a container its limit counts, not what QEMU takes of it.
 fn memory(case: &Case) -> Option<(f64, &'static str)> {
     if let Some(percent) = case.deep.and_then(|deep| guest_percent(deep.guest_memory.get()?)) {
         return Some((percent, "the guest's"));
     }
-    let percent = case.fast?.memory_percent.get()?;
-    (case.instance.origin != Origin::Pve).then_some((*percent, "its"))
+    let percent = case.fast?.host_memory.get()?;
+    (case.instance.origin == Origin::Container).then_some((*percent, "the container's"))
 }
 
 #[allow(clippy::cast_precision_loss)] // A percentage.

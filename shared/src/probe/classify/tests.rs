@@ -114,7 +114,7 @@ fn each_symptom_is_named_with_its_class() {
             d.guest_memory = known(memory);
         }),
         ("memory", Degraded, Qemu, false, |i, f, _| {
-            (i.origin, f.memory_percent) = (Origin::Container, known(99.0));
+            (i.origin, f.host_memory) = (Origin::Container, known(99.0));
         }),
         ("pressure", Degraded, Qemu, false, |_, f, _| {
             f.pressure = known(Pressure { io: Some(80.0), ..Pressure::default() });
