@@ -14,6 +14,7 @@ use nix::{
     },
 };
 use std::{
+    io::BufRead,
     net::SocketAddr,
     os::fd::{AsRawFd, OwnedFd},
 };
@@ -73,9 +74,14 @@ impl Link {
         mut bytes: &[u8],
         mut take: impl FnMut(&Self, &[u8]) -> Result<bool, Trouble>,
     ) -> Result<bool, Trouble> {
-        while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
-            let (line, behind) = (&bytes[..end], &bytes[end + 1..]);
-            bytes = behind;
+        loop {
+            let all = bytes;
+            // The standard library's own search is quick however this program is built; in memory, nothing can fail.
+            let length = bytes.skip_until(b'\n').unwrap_or(0);
+            let Some(line) = all[..length].strip_suffix(b"\n") else {
+                self.rest.extend_from_slice(all);
+                return Ok(false);
+            };
             let enough = if self.rest.is_empty() {
                 take_line(self, line, &mut take)?
             } else {
@@ -87,8 +93,6 @@ impl Link {
                 return Ok(true);
             }
         }
-        self.rest.extend_from_slice(bytes);
-        Ok(false)
     }
 }
 
