@@ -115,3 +115,33 @@ fn dial_tcp(address: SocketAddr) -> Result<OwnedFd, Trouble> {
         Err(errno) => Err(wire::system(errno)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn lines_are_the_same_in_whatever_pieces_they_come(
+            text in "[ab\r\n]{0,40}", sizes in prop::collection::vec(1usize..9, 1..40)
+        ) {
+            let (ours, _theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+            let mut link = Link { fd: ours.into(), rest: Vec::new(), received: 0 };
+            let mut rest = text.as_bytes();
+            let mut lines = Vec::new();
+            for size in sizes.iter().cycle() {
+                let (piece, behind) = rest.split_at(rest.len().min(*size));
+                link.lines(piece, |_, line| { lines.push(line.to_vec()); Ok(false) }).unwrap();
+                rest = behind;
+                if rest.is_empty() {
+                    break;
+                }
+            }
+            let (whole, begun) = text.rsplit_once('\n').unwrap_or(("", &text));
+            let expected = whole.split('\n').map(|line| line.trim().as_bytes().to_vec()).filter(|line| !line.is_empty());
+            prop_assert_eq!(lines, expected.collect::<Vec<_>>());
+            prop_assert_eq!(link.rest, begun.as_bytes());
+        }
+    }
+}
