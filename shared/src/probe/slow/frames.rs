@@ -91,38 +91,73 @@ fn read(file: &Path, into: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-/// Changes per second. Every change ends an interval that the change before began, so that what lies before the first and
-/// after the last does not count, nor what lies in a gap.
+/// A stretch without gaps.
+#[derive(Debug, Default)]
+struct Stretch {
+    /// How long it is, in seconds.
+    length: f64,
+    /// When the picture changed, in seconds from its beginning.
+    changes: Vec<f64>,
+}
+
+/// Changes per second.
 fn rate(pictures: &[(Instant, bool)]) -> Result<f64, String> {
-    let mut looked = Duration::ZERO;
-    let (mut pairs, mut changes, mut intervals, mut time) = (0u32, 0u32, 0u32, Duration::ZERO);
-    let mut last_change = None;
-    for pair in pictures.windows(2) {
-        let [(before, _), (now, changed)] = pair else { continue };
-        if *now - *before > GAP {
-            last_change = None;
-            continue;
-        }
-        looked += *now - *before;
-        pairs += 1;
-        if *changed {
-            changes += 1;
-            if let Some(last) = last_change.replace(*now) {
-                intervals += 1;
-                time += *now - last;
-            }
-        }
-    }
-    if looked < WINDOW / 2 {
+    let stretches = stretches(pictures);
+    let looked: f64 = stretches.iter().map(|stretch| stretch.length).sum();
+    let changes = count(stretches.iter().map(|stretch| stretch.changes.len()).sum());
+    if looked < WINDOW.as_secs_f64() / 2.0 {
         return Err("pictures came too slowly, or the monitor was busy with another client".into());
     }
-    let counted = f64::from(changes) / looked.as_secs_f64();
+    let counted = changes / looked;
     // Who takes pictures less than twice as often as they change sees some of the changes as one.
-    if changes * 2 > pairs {
-        let each = f64::from(pairs) / looked.as_secs_f64();
-        return Err(format!("at least {counted:.1}/s: only {each:.0} pictures could be taken in a second"));
+    let taken = count(pictures.len());
+    if changes * 2.0 > taken {
+        return Err(format!("at least {counted:.1}/s: only {:.0} pictures could be taken in a second", taken / looked));
     }
-    Ok(if intervals > 0 { f64::from(intervals) / time.as_secs_f64() } else { counted })
+    Ok(beat(&stretches, looked / changes).unwrap_or(counted))
+}
+
+fn stretches(pictures: &[(Instant, bool)]) -> Vec<Stretch> {
+    let mut stretches = vec![Stretch::default()];
+    for pair in pictures.windows(2) {
+        let [(before, _), (now, changed)] = pair else { continue };
+        let step = *now - *before;
+        match stretches.last_mut() {
+            Some(stretch) if step <= GAP => {
+                stretch.length += step.as_secs_f64();
+                if *changed {
+                    stretch.changes.push(stretch.length);
+                }
+            }
+            _ => stretches.push(Stretch::default()),
+        }
+    }
+    stretches
+}
+
+/// The rate of what changes steadily, such as a film: to count it errs by one change, and a few dozen are all that there is.
+/// So a line is laid through the times of the changes (least squares). `None` where they come unsteadily.
+fn beat(stretches: &[Stretch], mean: f64) -> Option<f64> {
+    let (mut squares, mut products) = (0.0, 0.0);
+    for Stretch { length, changes } in stretches {
+        let ends = changes.iter().copied().chain([*length]);
+        let steady = ends.scan(0.0, |last, at| Some(at - std::mem::replace(last, at))).all(|step| step < mean * 2.0);
+        if !steady {
+            return None;
+        }
+        let middle = (count(changes.len()) - 1.0) / 2.0;
+        let average = changes.iter().sum::<f64>() / count(changes.len().max(1));
+        for (n, at) in (0..).map(f64::from).zip(changes) {
+            squares += (n - middle).powi(2);
+            products += (n - middle) * (at - average);
+        }
+    }
+    // Two points make any line.
+    (squares >= 2.0 && products > 0.0).then(|| squares / products)
+}
+
+fn count(n: usize) -> f64 {
+    f64::from(u32::try_from(n).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]
@@ -157,6 +192,15 @@ mod tests {
     fn a_gap_is_no_standstill() {
         let rate = rate(&taken(15, 54.925, Some((500, 1000)))).unwrap();
         assert!((rate - 18.2).abs() < 0.5, "{rate}");
+    }
+
+    #[test]
+    fn what_comes_in_a_burst_is_counted_over_the_whole_time() {
+        let begun = Instant::now();
+        let pictures: Vec<_> =
+            (0..134u32).map(|n| (begun + Duration::from_millis(15) * n, (10..40).contains(&n) && n % 3 == 0)).collect();
+        let rate = rate(&pictures).unwrap();
+        assert!((rate - 5.0).abs() < 0.2, "{rate}");
     }
 
     #[test]

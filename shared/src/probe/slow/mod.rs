@@ -72,8 +72,12 @@ fn audio(host: &Host, instance: &Instance, settings: &Settings, deadline: &Deadl
 
 fn agent(host: &Host, instance: &Instance, settings: &Settings, deadline: &Deadline) -> Result<Agent, String> {
     switched_on(settings.agent, "agent")?;
-    if !instance.hardware.as_ref().is_some_and(|hardware| hardware.agent) {
-        return Err("the guest agent is not enabled in the VM's configuration".into());
+    match &instance.hardware {
+        None => return Err("the source does not tell whether there is a guest agent".into()),
+        Some(hardware) if !hardware.agent => {
+            return Err("the guest agent is not enabled in the VM's configuration".into());
+        }
+        Some(_) => {}
     }
     let vmid = instance.vmid.ok_or("the source names no agent socket")?;
     match agent::ask(host, vmid, &deadline.within(AGENT)) {
