@@ -248,11 +248,16 @@ impl Directory {
     /// A source that is not asked, as another one is.
     fn leave(&mut self, source: Origin, deadline: &Deadline) -> Attempt {
         let word = self.chosen.map_or("another one", Origin::word);
+        if source == Origin::Container {
+            // To look for a QEMU means to read the command line of every process.
+            let next = Some("vm-probe list --source container".to_owned());
+            return absent(source, format!("not looked for, as {word} is asked"), next);
+        }
         match self.presence(source, deadline) {
             Presence::Absent(why, next) => absent(source, why, next),
             Presence::There(_) if source == Origin::File => match file::list(&self.host, &self.settings) {
                 Ok(all) => {
-                    let detail = format!("{}; not asked, as {word} is", count(all.len()));
+                    let detail = format!("{}; not shown, as {word} is asked", count(all.len()));
                     Attempt { source, available: true, detail, next: Some("vm-probe list --source file".to_owned()) }
                 }
                 Err(error) => {
@@ -263,7 +268,7 @@ impl Directory {
             Presence::There(_) => Attempt {
                 source,
                 available: false,
-                detail: format!("there; not asked, as {word} is"),
+                detail: format!("there; not asked, as {word} is asked"),
                 next: Some(format!("vm-probe list --source {}", source.word())),
             },
         }

@@ -44,7 +44,7 @@ fn the_host_comes_first_and_the_list_is_told_of() {
     let listing = Directory::new(&host, &Settings::default()).refresh(&soon());
     assert_eq!((listing.origin, listing.instances.len()), (Some(Origin::Pve), 1));
     assert!(listing.at > 0 && !listing.stale);
-    assert!(attempt(&listing, Origin::File).detail.starts_with("2 instances; not asked"));
+    assert!(attempt(&listing, Origin::File).detail.starts_with("2 instances; not shown, as pve is asked"));
     let named = Settings { source: Some(Origin::File), ..Settings::default() };
     let listing = Directory::new(&host, &named).refresh(&soon());
     assert_eq!((listing.origin, listing.instances.len()), (Some(Origin::File), 2));
