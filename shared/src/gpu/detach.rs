@@ -235,7 +235,7 @@ fn leave_host(op: &mut Operation, seen: &Observation) -> Result<()> {
 
 /// Fails when a process of the host has the unit open: drivers wait for such files in the kernel, where nothing helps.
 pub fn nobody_has_it_open(session: &Session, unit: &Unit, consent: Consent) -> Result<()> {
-    let answer = holders::host_openers(&session.host, unit);
+    let answer = holders::settled_openers(session, unit);
     if let (Some(why), true) = (&answer.blind, answer.found.is_empty()) {
         let what = format!("{}: cannot tell who has it open: {why}; nothing was changed", unit.address);
         return Fault::problem(what).next("ulimit -n; ls /proc").fail();

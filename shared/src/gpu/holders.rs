@@ -7,8 +7,15 @@ use crate::{
     pci::Device,
     proc::{self, DevNo, Opener, Openers},
     pve,
+    session::Session,
 };
 use anyhow::Result;
+use std::{thread, time::Duration};
+
+/// How long udev may take to look at a device.
+const UDEV: Duration = Duration::from_secs(2);
+/// How often is looked meanwhile.
+const TICK: Duration = Duration::from_millis(50);
 
 /// A process that has the unit open through VFIO.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -97,6 +104,20 @@ pub fn vfio_holders(host: &Host, units: &[Unit]) -> Holders {
         }
     }
     Holders { list: holders, blind: blind.filter(|_| host.is_live()) }
+}
+
+/// The same, once udev's workers are through: they look at every device that has just come, for moments.
+pub fn settled_openers(session: &Session, unit: &Unit) -> Openers {
+    let until = session.deadline.within(UDEV);
+    loop {
+        let answer = host_openers(&session.host, unit);
+        let passing =
+            |opener: &Opener| ["udev-worker", "systemd-udevd"].iter().any(|name| opener.command.contains(name));
+        if answer.found.is_empty() || !answer.found.iter().all(passing) || until.expired() || !session.host.is_live() {
+            return answer;
+        }
+        thread::sleep(TICK);
+    }
 }
 
 /// Processes of the host that have a device node of the unit open: screens, sound, compute.
