@@ -55,7 +55,7 @@ judge() {
             continue
         fi
         report "  FAIL  $(printf '%-28s %6s s' "$name" "$took")"
-        tail -40 /run/lab/scenario.out | sed 's/^/        | /' >&3
+        tail -40 /run/lab/scenario.out | cut -c1-600 | sed 's/^/        | /' >&3
         [[ -z $against ]] || indent '| kernel:' "$against"
         if ((status == 125)); then
             report "        | the ground state could not be restored:"

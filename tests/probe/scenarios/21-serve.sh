@@ -53,6 +53,9 @@ carrier() { [[ $(attr /sys/class/net/tap103i0/carrier) == 1 ]]; }
 wait_for 8 carrier || fail "not healed: $(</run/lab/log/answer)"
 wait_for 12 deep 103 .overallStatus healthy || fail "103 is not well again"
 get /api/quality/recovery-status '.["103"].attempts' 1
+get /api/quality/history/103 'tostring | test("network|tap103i0")' true
+expect_exit 0 curl -sS -m 5 -H 'Accept: text/html' $url/
+expect_text "<html|<!doctype html"
 
 # Orderly.
 kill -TERM $daemon
