@@ -46,6 +46,21 @@ in_state() { [[ $(run_state "$1") == "$2" ]]; }
 # becomes VMID STATE: QEMU itself says so.
 becomes() { wait_for 15 in_state "$1" "$2" || fail "VM $1 is $(run_state "$1") instead of $2"; }
 
+# hang VMID: its main loop waits in the kernel for a reader of a fifo that never comes; only SIGKILL ends that. Through a
+# monitor of its own, so that QEMU does not have the one of PVE open meanwhile. Needs "args: $SECOND_MONITOR" for that.
+SECOND_MONITOR='-qmp unix:/run/lab/monitor2,server=on,wait=off'
+hang() {
+    mkdir -p /run/lab/tmp
+    rm -f /run/lab/tmp/fifo
+    mkfifo /run/lab/tmp/fifo
+    timeout 1 /usr/lib/lab/qmp ask "${2:-/run/lab/monitor2}" \
+        '{"execute":"screendump","arguments":{"filename":"/run/lab/tmp/fifo"}}' || true
+    wait_for 5 hangs "$1" || fail "VM $1 does not hang: $(attr "/proc/$(vm_pid "$1")/wchan")"
+}
+# fifo_open() waits in there for the other end.
+hangs() { [[ $(attr "/proc/$(vm_pid "$1")/wchan") == wait_for_partner ]]; }
+unhang() { timeout 5 cat /run/lab/tmp/fifo >/dev/null || true; }
+
 halt() { kill -STOP "$(vm_pid "$1")"; }
 go_on() { kill -CONT "$(vm_pid "$1")"; }
 

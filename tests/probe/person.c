@@ -1,9 +1,12 @@
-/* person: somebody who looks at a VM by VNC, and wants it for himself.
+/* person: somebody else at a socket of QEMU.
  *
- *   person SOCKET FILE   shakes hands (shared=0: QEMU ends the others' sessions), asks for a piece of the picture five times
- *                        a second, and writes to FILE how many came. Ends with 1 when the server ends the session.
+ *   person look SOCKET FILE   looks by VNC and wants it for himself (shared=0: QEMU ends the others' sessions), asks for a
+ *                             piece of the picture five times a second, and writes to FILE how many came. Ends with 1 when
+ *                             the server ends the session.
+ *   person babble SOCKET      listens in QEMU's place and talks without an end
  */
 #include <arpa/inet.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,13 +51,7 @@ static void give(const void *from, size_t n) {
     if (write(s, from, n) != (ssize_t)n) exit(1);
 }
 
-int main(int n, char **v) {
-    if (n != 3) return fprintf(stderr, "usage: person SOCKET FILE\n"), 2;
-    struct sockaddr_un a = {.sun_family = AF_UNIX};
-    snprintf(a.sun_path, sizeof a.sun_path, "%s", v[1]);
-    s = socket(AF_UNIX, SOCK_STREAM, 0);
-    if (connect(s, (void *)&a, sizeof a)) return perror(v[1]), 1;
-
+static int look(const char *file) {
     unsigned char kinds[256], count, server[16];
     take(server, 12);
     give("RFB 003.008\n", 12);
@@ -85,8 +82,33 @@ int main(int n, char **v) {
             if (take32()) return fprintf(stderr, "an encoding that was not asked for\n"), 1;
             skip(width * height * pixel);
         }
-        FILE *out = fopen(v[2], "w");
+        FILE *out = fopen(file, "w");
         if (out) fprintf(out, "%d\n", ++updates), fclose(out);
         nanosleep(&(struct timespec){.tv_nsec = 200 * 1000 * 1000}, NULL);
     }
+}
+
+static int babble(void) {
+    for (;;) {
+        int client = accept(s, NULL, NULL);
+        if (client < 0) return perror("accept"), 1;
+        if (fork()) {
+            close(client);
+            continue;
+        }
+        while (write(client, "babble", 6) > 0) continue;
+        _exit(0);
+    }
+}
+
+int main(int n, char **v) {
+    int looks = n == 4 && !strcmp(v[1], "look");
+    if (!looks && (n != 3 || strcmp(v[1], "babble"))) return fprintf(stderr, "usage: person look|babble SOCKET [FILE]\n"), 2;
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    snprintf(a.sun_path, sizeof a.sun_path, "%s", v[2]);
+    s = socket(AF_UNIX, SOCK_STREAM, 0);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGCHLD, SIG_IGN);
+    if (looks ? connect(s, (void *)&a, sizeof a) : bind(s, (void *)&a, sizeof a) || listen(s, 5)) return perror(v[2]), 1;
+    return looks ? look(v[3]) : babble();
 }

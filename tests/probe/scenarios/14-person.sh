@@ -1,6 +1,6 @@
 # A person looks at the VM by VNC, alone. Twenty checks later he still does, and his picture kept coming.
 up 101
-/usr/lib/lab/person /run/qemu-server/101.vnc /run/lab/log/person &
+/usr/lib/lab/person look /run/qemu-server/101.vnc /run/lab/log/person &
 person=$!
 wait_for 5 test -s /run/lab/log/person || fail "the person sees nothing"
 for ((i = 0; i < 20; i++)); do

@@ -14,6 +14,8 @@ go_on 102
 # HA wants it started, and it is off.
 kill -KILL "$(vm_pid 101)"
 rm /run/qemu-server/101.*
-expect_exit "0|1" vm-probe check 101 --json
-refused 101 "HA"
+look 1 101 unhealthy qemu
+errors_like HA
+expect_exit "0|1|5" vm-probe recover 101 --apply
+[[ ! -s /run/lab/log/qm ]] || fail "qm was called: $(</run/lab/log/qm)"
 fine 103
