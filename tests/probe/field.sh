@@ -48,6 +48,7 @@ becomes() { wait_for 15 in_state "$1" "$2" || fail "VM $1 is $(run_state "$1") i
 
 # hang VMID: its main loop waits in the kernel for a reader of a fifo that never comes; only SIGKILL ends that. Through a
 # monitor of its own, so that QEMU does not have the one of PVE open meanwhile. Needs "args: $SECOND_MONITOR" for that.
+# shellcheck disable=SC2034 # in the scenarios
 SECOND_MONITOR='-qmp unix:/run/lab/monitor2,server=on,wait=off'
 hang() {
     mkdir -p /run/lab/tmp
