@@ -112,6 +112,8 @@ places! {
     processor_times = "proc/stat";
     /// Control groups.
     cgroups = "sys/fs/cgroup";
+    /// ALSA cards.
+    sound_cards = "proc/asound/cards";
     /// What PVE's HA manager looks after.
     ha_resources = "etc/pve/ha/resources.cfg";
     /// What PVE's HA manager is about to do.
@@ -124,6 +126,8 @@ places! {
     service_account = "var/run/secrets/kubernetes.io/serviceaccount";
     /// Instances that are written down by hand.
     instances_file = "etc/pve-hooks/instances.json";
+    /// The certificate authorities that programs of this machine trust.
+    trusted_authorities = "etc/ssl/certs/ca-certificates.crt";
     /// What udev found out about devices.
     udev_data = "run/udev/data";
 }
@@ -188,6 +192,11 @@ impl Host {
     /// Where the database of PCI names may be.
     pub fn pci_ids(&self) -> [PathBuf; 2] {
         ["usr/share/misc/pci.ids", "usr/share/hwdata/pci.ids"].map(|path| self.at(path))
+    }
+
+    /// Where PVE's helper may be that plugs a tap into its bridge; it moved with PVE 9.
+    pub fn pve_bridge(&self) -> [PathBuf; 2] {
+        ["usr/libexec", "var/lib"].map(|dir| self.at(dir).join("qemu-server/pve-bridge"))
     }
 
     /// The directories that configure modprobe; a file hides those of the same name in later ones.

@@ -35,6 +35,11 @@ pub struct Log {
 }
 
 impl Log {
+    /// How much is told.
+    pub fn verbosity(&self) -> i8 {
+        self.verbosity
+    }
+
     /// Messages of `program`; verbosity 0 is normal, positive tells more, negative only errors.
     pub fn new(program: &'static str, verbosity: i8) -> Self {
         Self { program, verbosity, syslog: RefCell::default() }

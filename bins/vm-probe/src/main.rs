@@ -1,7 +1,10 @@
 //! `vm-probe`: the health of VMs.
 
 mod cli;
+mod daemon;
 mod run;
+mod serve;
+mod table;
 
 use std::process::ExitCode;
 

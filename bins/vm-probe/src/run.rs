@@ -1,10 +1,237 @@
 //! One verb after the other.
 
-use crate::cli::Cli;
+use crate::{
+    cli::{Cli, Verb},
+    daemon, table,
+};
 use anyhow::Result;
-use passthrough::fault::Fault;
+use passthrough::{
+    config::probe::Origin,
+    deadline::Deadline,
+    fault::Fault,
+    probe::{
+        classify::classify,
+        container, document,
+        evidence::Evidence,
+        history,
+        instance::Instance,
+        look::{self, Want},
+        now,
+        recover::{self, Context, Ended},
+        service::{Listing, Reading},
+        source::Directory,
+        verdict::Status,
+    },
+    session::Session,
+};
+use serde_json::{Value, json};
+use std::{sync::Arc, time::Duration};
+
+/// A look has an answer within this time, …
+const LOOK: Duration = Duration::from_secs(30);
+/// … a recovery, with a stop and a start in it, within this.
+const RECOVERY: Duration = Duration::from_secs(300);
 
 /// Runs; the number is the exit code.
 pub fn run(cli: &Cli) -> Result<u8> {
-    Fault::usage(format!("{:?} is not there yet", cli.verb)).fail()
+    let session = session(cli)?;
+    let code = match &cli.verb {
+        Verb::List => list(&session)?,
+        Verb::Discover => discover(&session)?,
+        Verb::Check { ids, all: _, slow } => check(&session, ids, *slow)?,
+        Verb::Report => report(&session)?,
+        Verb::Serve { listen, token_file } => daemon::serve(&session, listen.as_deref(), token_file.as_deref())?,
+        Verb::Recover { id, apply } => recover(&session, id, *apply)?,
+        Verb::Audit { id } => audit(&session, id.as_deref())?,
+        Verb::History { id } => told(&session, id)?,
+    };
+    session.output.check()?;
+    Ok(code)
+}
+
+/// The session, with what was typed before what is configured.
+fn session(cli: &Cli) -> Result<Session> {
+    let host = cli.common.host()?;
+    let mut config = cli.common.load_config(&host)?;
+    let (probe, from) = (&mut config.probe, &cli.from);
+    probe.source = from.source.map(Origin::from).or(probe.source);
+    if from.api.is_some() {
+        probe.api.url.clone_from(&from.api);
+        probe.source = probe.source.or(Some(Origin::Api));
+    }
+    probe.api.token_file = from.api_token_file.clone().or(probe.api.token_file.take());
+    probe.api.fingerprint = from.fingerprint.clone().or(probe.api.fingerprint.take());
+    if from.instances.is_some() {
+        probe.instances.clone_from(&from.instances);
+        probe.source = probe.source.or(Some(Origin::File));
+    }
+    let timeout = if matches!(cli.verb, Verb::Recover { apply: true, .. }) { RECOVERY } else { LOOK };
+    Ok(cli.common.session_with("vm-probe", timeout, host, config))
+}
+
+fn found(session: &Session) -> Arc<Listing> {
+    Directory::new(&session.host, &session.config.probe).refresh(&session.deadline)
+}
+
+/// The list, or why there is none.
+fn listed(session: &Session) -> Result<Arc<Listing>> {
+    let listing = found(session);
+    if listing.origin.is_some() {
+        return Ok(listing);
+    }
+    let tried = listing.attempts.iter().map(|attempt| format!("{}: {}", attempt.source.word(), attempt.detail));
+    let tried = tried.collect::<Vec<_>>().join("; ");
+    let next = listing.attempts.iter().find_map(|attempt| attempt.next.clone());
+    Fault::problem(format!("no source of instances answers: {tried}"))
+        .next(next.unwrap_or_else(|| "vm-probe discover".into()))
+        .fail()
+}
+
+fn list(session: &Session) -> Result<u8> {
+    let listing = listed(session)?;
+    if session.output.is_json() {
+        let instances: Vec<_> = listing.instances.iter().map(|one| document::instance(one, None)).collect();
+        session.output.json(&json!({ "instances": instances, "source": listing.origin, "stale": listing.stale }))?;
+    } else {
+        session.output.text(&table::list(&listing, now()));
+    }
+    Ok(0)
+}
+
+fn discover(session: &Session) -> Result<u8> {
+    let listing = found(session);
+    if session.output.is_json() {
+        session.output.json(&document::discovery_info(&listing, now()))?;
+    } else {
+        session.output.text(&table::sources(&listing));
+    }
+    Ok(u8::from(listing.origin.is_none()))
+}
+
+/// The instances that were named; all where none was.
+fn chosen(listing: &Listing, ids: &[String]) -> Result<Vec<Arc<Instance>>> {
+    if ids.is_empty() {
+        return Ok(listing.instances.clone());
+    }
+    let find = |id: &String| {
+        let one = listing.instances.iter().find(|instance| instance.id == *id);
+        one.cloned().ok_or_else(|| Fault::usage(format!("{id}: there is no such VM")).next("vm-probe list").into())
+    };
+    ids.iter().map(find).collect()
+}
+
+/// Looks at some of them, and judges.
+fn readings(session: &Session, instances: &[Arc<Instance>], want: Want) -> Result<Vec<Reading>> {
+    let mut settings = session.config.probe.clone();
+    if want.slow {
+        (settings.frames, settings.audio, settings.agent, settings.memory) = (true, true, true, true);
+    }
+    let all = look::all(&session.host, &settings, instances, want, &session.deadline)?;
+    let judged: Vec<_> = all
+        .into_iter()
+        .map(|evidence| {
+            let verdict = classify(&evidence, &settings.limits, now());
+            (evidence, verdict)
+        })
+        .collect();
+    let ill_at_once = judged.iter().filter(|(_, verdict)| verdict.status == Status::Unhealthy).count();
+    let context = Context::person(ill_at_once);
+    let reading = |(evidence, verdict)| {
+        let recovery = recover::preview(session, &evidence, &verdict, &context);
+        Reading { evidence, verdict, recovery }
+    };
+    Ok(judged.into_iter().map(reading).collect())
+}
+
+fn check(session: &Session, ids: &[String], slow: bool) -> Result<u8> {
+    session.warn_unless_root();
+    let listing = listed(session)?;
+    let readings = readings(session, &chosen(&listing, ids)?, Want { slow, checks: true })?;
+    if session.output.is_json() {
+        let vms: Vec<_> = readings.iter().map(|reading| document::vm(reading, now())).collect();
+        session.output.json(&json!({ "vms": vms, "source": listing.origin, "stale": listing.stale }))?;
+    } else {
+        let detail = !ids.is_empty();
+        session.output.text(&table::check(&readings, &listing, detail, &session.output, now()));
+    }
+    let well = |reading: &Reading| matches!(reading.verdict.status, Status::Healthy | Status::Stopped);
+    Ok(u8::from(!readings.iter().all(well)))
+}
+
+fn report(session: &Session) -> Result<u8> {
+    let instance = Arc::new(container::instance(&session.host, &session.config.probe)?);
+    let want = Want { slow: true, checks: false };
+    let all = readings_as_configured(session, &instance, want)?;
+    let report = document::report(&all, now());
+    session.output.text(&format!("{report:#}"));
+    Ok(u8::from(report["overall_status"] != Value::from("healthy")))
+}
+
+/// Only the costly probes that are switched on: a report is asked for often.
+fn readings_as_configured(session: &Session, instance: &Arc<Instance>, want: Want) -> Result<Reading> {
+    let settings = &session.config.probe;
+    let mut all = look::all(&session.host, settings, std::slice::from_ref(instance), want, &session.deadline)?;
+    let evidence = all.pop().unwrap_or_else(|| Evidence::new(Arc::clone(instance)));
+    let verdict = classify(&evidence, &settings.limits, now());
+    Ok(Reading { evidence, verdict, recovery: passthrough::probe::service::Recovery::default() })
+}
+
+fn recover(session: &Session, id: &str, apply: bool) -> Result<u8> {
+    let listing = listed(session)?;
+    let instances = chosen(&listing, &[id.to_owned()])?;
+    // How many others are ill decides whether the node is at fault, so all are looked at.
+    let everybody = readings(session, &listing.instances, Want { slow: false, checks: true })?;
+    let ill_at_once = everybody.iter().filter(|reading| reading.verdict.status == Status::Unhealthy).count();
+    let Some(reading) = everybody.into_iter().find(|reading| reading.evidence.instance.id == instances[0].id) else {
+        return Fault::problem(format!("{id} is gone")).next("vm-probe list").fail();
+    };
+    let context = Context::person(ill_at_once);
+    if apply {
+        session.require_root()?;
+        let settings = &session.config.probe;
+        let instance = &reading.evidence.instance;
+        let mut again = || look::one(&session.host, settings, instance, &Deadline::after(LOOK));
+        let outcome = recover::run(session, &reading.evidence, &reading.verdict, &context, &mut again)?;
+        if session.output.is_json() {
+            session.output.json(
+                &json!({ "id": id, "result": outcome.result, "text": outcome.text, "commands": outcome.commands }),
+            )?;
+        } else {
+            session.output.text(&outcome.text);
+        }
+        let well = matches!(outcome.result, Ended::Recovered | Ended::Needless | Ended::Planned);
+        return Ok(u8::from(!well));
+    }
+    let preview = recover::preview(session, &reading.evidence, &reading.verdict, &context);
+    if session.output.is_json() {
+        let problems: Vec<_> = reading.verdict.problems.iter().map(|problem| problem.text.clone()).collect();
+        session.output.json(&json!({ "id": id, "recovery": preview, "errors": problems }))?;
+    } else {
+        session.output.text(&table::recovery(&reading, &preview));
+    }
+    Ok(0)
+}
+
+fn audit(session: &Session, id: Option<&str>) -> Result<u8> {
+    let entries = recover::entries(&session.host, id);
+    if session.output.is_json() {
+        session.output.json(&json!({ "recoveries": entries }))?;
+    } else {
+        session.output.text(&recover::audit::text(&entries));
+    }
+    Ok(0)
+}
+
+fn told(session: &Session, id: &str) -> Result<u8> {
+    let Some(record) = history::read(&session.host, id) else {
+        return Fault::problem(format!("{id}: there is no record of it; vm-probe serve keeps one"))
+            .next("vm-probe serve")
+            .fail();
+    };
+    if session.output.is_json() {
+        session.output.json(&record.json())?;
+    } else {
+        session.output.text(&record.text());
+    }
+    Ok(0)
 }

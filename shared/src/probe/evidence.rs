@@ -1,5 +1,7 @@
 //! What was measured of one VM. The tiers are kept apart: none ever overwrites another, and each says when it was taken.
 
+pub use crate::net::Counters;
+
 use super::{figure::Figure, instance::Instance};
 use serde::Serialize;
 use std::{collections::BTreeMap, sync::Arc};
@@ -51,7 +53,7 @@ pub struct Fast {
     pub load_average: Figure<f64>,
     /// The host's ends of the network cards.
     pub nics: Figure<Vec<NicReading>>,
-    /// PulseAudio and ALSA, in a container.
+    /// `PulseAudio` and ALSA, in a container.
     pub sound: Figure<Sound>,
 }
 
@@ -128,27 +130,6 @@ pub enum Path {
     Missing(String),
 }
 
-/// As the host counts: what it receives, the guest sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counters {
-    /// Bytes from the guest.
-    pub rx_bytes: u64,
-    /// Packets from the guest.
-    pub rx_packets: u64,
-    /// Receive errors.
-    pub rx_errors: u64,
-    /// Receive drops.
-    pub rx_dropped: u64,
-    /// Bytes to the guest.
-    pub tx_bytes: u64,
-    /// Packets to the guest.
-    pub tx_packets: u64,
-    /// Transmit errors.
-    pub tx_errors: u64,
-    /// Transmit drops.
-    pub tx_dropped: u64,
-}
-
 /// Per second.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Rates {
@@ -165,7 +146,7 @@ pub struct Rates {
 /// Sound servers and cards of a container.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sound {
-    /// Whether PulseAudio (or `PipeWire` in its place) runs; `None` where there is none to run.
+    /// Whether `PulseAudio` (or `PipeWire` in its place) runs; `None` where there is none to run.
     pub server_running: Option<bool>,
     /// Its sinks, where it was asked.
     pub sinks: Option<u32>,

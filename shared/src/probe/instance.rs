@@ -45,6 +45,8 @@ pub struct Instance {
     pub reported: Option<Reported>,
     /// The pod.
     pub pod: Option<Pod>,
+    /// What is strange about it as its source has it: a configuration that cannot be read, a token that expired.
+    pub notes: Vec<String>,
     /// When the source last listed it, in milliseconds since 1970.
     pub seen_at: u64,
 }
@@ -73,6 +75,7 @@ impl Instance {
             stream_url: None,
             reported: None,
             pod: None,
+            notes: Vec::new(),
             seen_at: 0,
         }
     }
@@ -125,7 +128,7 @@ pub struct Hardware {
 pub struct Nic {
     /// The key in the configuration: `net0`.
     pub key: String,
-    /// The host's end: `tap111i0`.
+    /// The host's end: `tap111i0`; empty where QEMU itself is the network.
     pub tap: String,
     /// The bridge that it belongs to; none where it is not on one.
     pub bridge: Option<String>,
@@ -133,6 +136,8 @@ pub struct Nic {
     pub firewall: bool,
     /// Whether the configuration unplugs its cable.
     pub link_down: bool,
+    /// Its VLAN, for which PVE may make a bridge of its own (`vmbr0v5`).
+    pub tag: Option<u16>,
 }
 
 /// One guest in the list of a PVE cluster's resources.

@@ -1,8 +1,32 @@
 //! The health of VMs: where they are found ([`source`]), what is measured of each in three tiers ([`fast`], [`deep`],
 //! [`slow`]), what that means ([`classify`]), and what may be done about it ([`recover`]).
 
+pub mod checks;
+pub mod classify;
+pub mod container;
+pub mod damping;
+pub mod deep;
+pub mod document;
+pub mod engine;
 pub mod evidence;
+pub mod fast;
 pub mod figure;
+pub mod hardware;
+pub mod history;
 pub mod instance;
+pub mod look;
+pub mod metrics;
+pub mod recover;
+pub mod remote;
 pub mod service;
+pub mod slow;
+pub mod source;
 pub mod verdict;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The time, in milliseconds since 1970.
+pub fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

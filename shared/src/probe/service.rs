@@ -16,6 +16,19 @@ pub struct Snapshot {
     pub readings: Vec<Arc<Reading>>,
     /// How long the last round took in each tier, in milliseconds.
     pub rounds: Rounds,
+    /// Recoveries since the start; `None` where nobody counts them.
+    pub recoveries: Option<Recoveries>,
+}
+
+/// Recoveries since the start of the daemon, those that a person asked for as well.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Recoveries {
+    /// The symptom was gone afterwards.
+    pub cured: u64,
+    /// It was not.
+    pub failed: u64,
+    /// They were called for and not begun.
+    pub refused: u64,
 }
 
 impl Snapshot {

@@ -22,6 +22,9 @@ pub enum Status {
 }
 
 impl Status {
+    /// All of them, the best first; their places are their numbers where numbers are told.
+    pub const ALL: [Self; 5] = [Self::Healthy, Self::Stopped, Self::Unknown, Self::Degraded, Self::Unhealthy];
+
     /// The word for it.
     pub fn word(self) -> &'static str {
         match self {

@@ -10,6 +10,8 @@ pub struct Stat {
     pub name: String,
     /// The state's letter: `D` is the sleep that no signal ends.
     pub state: char,
+    /// The processor time that all of its threads took, in clock ticks.
+    pub ticks: u64,
     /// How many threads it has.
     pub threads: u32,
     /// When it started, in clock ticks since the boot: with the pid, this names a process for good.
@@ -27,6 +29,7 @@ impl Stat {
         Some(Self {
             name,
             state: field(3)?.chars().next()?,
+            ticks: field(14)?.parse::<u64>().ok()?.checked_add(field(15)?.parse().ok()?)?,
             threads: field(20)?.parse().ok()?,
             start_time: field(22)?.parse().ok()?,
         })
@@ -115,7 +118,7 @@ mod tests {
     #[test]
     fn the_name_may_contain_anything() {
         let stat = Stat::parse(LINE).unwrap();
-        assert_eq!(stat, Stat { name: "a) b (c)".into(), state: 'D', threads: 9, start_time: 12345 });
+        assert_eq!(stat, Stat { name: "a) b (c)".into(), state: 'D', ticks: 11, threads: 9, start_time: 12345 });
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `hostpciN`: a PCI device that a VM is given.
 
-use super::property::{MOST, Properties};
+use super::property::{MOST, Properties, boolean};
 use crate::pci::Prefix;
 use anyhow::{Result, bail};
 use std::fmt;
@@ -76,6 +76,11 @@ impl HostPci {
             Source::Mapping(name) => Some(name),
             Source::Host(_) => None,
         }
+    }
+
+    /// Whether it is the guest's primary display.
+    pub fn is_primary(&self) -> bool {
+        self.others.iter().any(|(key, value)| key == "x-vga" && boolean(value) == Some(true))
     }
 }
 

@@ -1,10 +1,14 @@
 //! Proxmox VE as this node sees it: VM configurations, mappings, running VMs and what PVE itself holds. Everything is read
 //! from files; only [`qm`] runs a program.
 
+pub mod agent;
+pub mod api;
 pub mod config_lock;
 pub mod guest;
 pub mod hostpci;
+mod machine;
 pub mod mapping;
+pub mod net;
 mod node;
 pub mod property;
 pub mod qm;
@@ -17,6 +21,7 @@ pub mod vm_config;
 pub mod vms;
 
 pub use hostpci::{HostPci, Source};
+pub use machine::Machine;
 pub use resolve::{Passthrough, passthroughs};
 pub use running::{RunningVm, qemu_pid, running, vm_of};
 pub use usb::{Usb, UsbSource};

@@ -1,14 +1,16 @@
 //! QEMU's monitor: connect, ask, close. It serves one client at a time and PVE itself connects for every command, so a
 //! session is short; who has to wait for another client finds it *busy*, and that says nothing about QEMU's health.
 
+mod clients;
 #[cfg(test)]
 pub(crate) mod fake;
-mod message;
+pub(crate) mod message;
 #[cfg(test)]
 mod tests;
 mod trouble;
-mod wire;
+pub(crate) mod wire;
 
+pub(crate) use clients::Clients;
 pub use message::Event;
 pub use trouble::Trouble;
 
@@ -17,7 +19,6 @@ use message::Message;
 use serde_json::{Value, json};
 use std::{
     collections::VecDeque,
-    fs,
     path::{Path, PathBuf},
     thread,
     time::Duration,
@@ -44,15 +45,19 @@ pub struct Monitor {
 impl Monitor {
     /// Connects to the monitor of a VM; while it is busy, again and again until `deadline`, which bounds the whole session.
     pub fn open(host: &Host, vmid: u32, deadline: &Deadline) -> Result<Self, Trouble> {
-        let path = socket(host, vmid);
+        Self::open_at(host, &socket(host, vmid), deadline)
+    }
+
+    /// The same for a monitor that is found by its socket.
+    pub fn open_at(host: &Host, path: &Path, deadline: &Deadline) -> Result<Self, Trouble> {
         let mut was_busy = false;
         loop {
-            let trouble = match Self::greeted(&path, deadline) {
+            let trouble = match Self::greeted(path, deadline) {
                 Ok(mut monitor) => {
                     monitor.execute("qmp_capabilities", &json!({}))?;
                     return Ok(monitor);
                 }
-                Err(Trouble::Full | Trouble::NoAnswer) if is_taken(host, &path).unwrap_or(true) => Trouble::Busy,
+                Err(Trouble::Full | Trouble::NoAnswer) if is_taken(host, path).unwrap_or(true) => Trouble::Busy,
                 Err(Trouble::Full) => Trouble::NoAnswer,
                 Err(trouble) => trouble,
             };
@@ -84,6 +89,22 @@ impl Monitor {
     #[must_use]
     pub fn until(self, deadline: Deadline) -> Self {
         Self { deadline, ..self }
+    }
+
+    /// The process that listens at a socket, without saying anything to it.
+    pub fn process_at(path: &Path) -> Option<i32> {
+        Wire::connect(path).ok()?.process()
+    }
+
+    /// The process at the other end, as this process sees it.
+    pub fn process(&self) -> Option<i32> {
+        self.wire.process()
+    }
+
+    /// Runs a command of the monitor for people. It answers with text, also when it fails; nothing is nothing to tell.
+    pub fn human(&mut self, command: &str) -> Result<String, Trouble> {
+        let told = self.execute("human-monitor-command", &json!({ "command-line": command }))?;
+        Ok(told.as_str().unwrap_or_default().to_owned())
     }
 
     /// Runs a command and returns what it answers.
@@ -144,18 +165,5 @@ fn socket(host: &Host, vmid: u32) -> PathBuf {
 
 /// Whether the monitor serves somebody just now; `None` where that cannot be told.
 fn is_taken(host: &Host, path: &Path) -> Option<bool> {
-    let sockets = fs::read(host.proc_unix_sockets()).ok()?;
-    let path = path.to_str()?;
-    Some(String::from_utf8_lossy(&sockets).lines().any(|line| is_served(line, path)))
-}
-
-/// `0000000000000000: 00000003 00000000 00000000 0001 03 12345 /var/run/qemu-server/275.qmp`: references, state, path as QEMU
-/// was told it. A connection that QEMU has not accepted yet, such as ours, has no file and is listed as connecting, 02
-/// (`unix_seq_show` in `net/unix/af_unix.c`). Beside its file and the kernel's table, the client refers to one: a client
-/// that gave up while QEMU hung does not, and is no reason to wait.
-fn is_served(line: &str, path: &str) -> bool {
-    let words: Vec<_> = line.split_ascii_whitespace().collect();
-    let [_, references, _, _, _, "03", _, name] = words[..] else { return false };
-    let ours = name == path || name.strip_prefix("/var") == Some(path);
-    ours && u32::from_str_radix(references, 16).is_ok_and(|n| n > 2)
+    Clients::read(host).map(|clients| clients.are_served_at(path))
 }

@@ -1,7 +1,9 @@
-//! A VM's configuration, as far as passthrough needs it.
+//! A VM's configuration, as far as passthrough and the VM's health need it.
 
 use super::{
     hostpci::{self, HostPci},
+    machine::Machine,
+    net::{self, Net},
     property::{Properties, boolean},
     usb::{self, Usb},
 };
@@ -32,6 +34,10 @@ pub struct VmConfig {
     pub hostpci: Vec<HostPci>,
     /// USB devices, by number.
     pub usb: Vec<Usb>,
+    /// Network cards, by number.
+    pub nets: Vec<Net>,
+    /// Display, sound, processors, memory.
+    pub machine: Machine,
     /// What is strange but no reason to stop.
     pub warnings: Vec<String>,
 }
@@ -60,6 +66,7 @@ impl VmConfig {
         }
         config.hostpci.sort_by_key(|device| index("hostpci", &device.key));
         config.usb.sort_by_key(|device| index("usb", &device.key));
+        config.nets.sort_by_key(|net| index("net", &net.key));
         Ok(config)
     }
 
@@ -71,6 +78,11 @@ impl VmConfig {
     /// Whether the VM is given any device of the host.
     pub fn has_passthrough(&self) -> bool {
         !self.hostpci.is_empty() || !self.usb.is_empty()
+    }
+
+    /// Whether QEMU gives it a display.
+    pub fn has_display(&self) -> bool {
+        self.machine.has_display(self.hostpci.iter().any(HostPci::is_primary))
     }
 
     fn take(&mut self, key: &str, value: &str, warnings: &mut Vec<String>) -> Result<()> {
@@ -85,6 +97,11 @@ impl VmConfig {
                 let enabled = Properties::parse(value, Some("enabled")).and_then(|agent| agent.flag("enabled"));
                 self.agent_enabled = enabled.ok().flatten().unwrap_or(false);
             }
+            _ if index("net", key).is_some_and(|n| n < net::MAX) => match Net::parse(key, value) {
+                Ok(net) => put(&mut self.nets, net, |n| n.key == key, warnings),
+                // What passthrough does not need is no reason to stop.
+                Err(error) => warnings.push(format!("{error}, ignored")),
+            },
             _ if key.starts_with("hostpci") => match index("hostpci", key) {
                 Some(n) if n < hostpci::MAX => {
                     let device = HostPci::parse(key, value, warnings)?;
@@ -99,7 +116,7 @@ impl VmConfig {
                 }
                 _ => warnings.push("no such key, ignored".to_owned()),
             },
-            _ => {}
+            _ => self.machine.take(key, value),
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ pub struct Event {
 
 /// What QEMU sends.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Message {
+pub(crate) enum Message {
     /// The first line of a session.
     Greeting,
     /// A command was done.
@@ -37,7 +37,7 @@ pub(super) enum Message {
 }
 
 /// Reads a line; the error says what it is instead of a message.
-pub(super) fn parse(line: &[u8]) -> Result<Message, String> {
+pub(crate) fn parse(line: &[u8]) -> Result<Message, String> {
     let value = serde_json::from_slice(line).map_err(|_| format!("no JSON: {}", beginning(line)))?;
     let Value::Object(mut message) = value else { return Err(format!("no message: {}", beginning(line))) };
     let id = message.get("id").and_then(Value::as_u64);
@@ -56,13 +56,16 @@ pub(super) fn parse(line: &[u8]) -> Result<Message, String> {
     Err(format!("no message: {}", beginning(line)))
 }
 
-/// Printable, as it ends up in a message on a terminal.
 fn text(error: &Map<String, Value>, key: &str) -> String {
-    let text = error.get(key).and_then(Value::as_str).unwrap_or_default();
+    printable(error.get(key).and_then(Value::as_str).unwrap_or_default())
+}
+
+/// As it may end up in a message on a terminal.
+pub(crate) fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(300).collect()
 }
 
-fn beginning(line: &[u8]) -> String {
+pub(crate) fn beginning(line: &[u8]) -> String {
     let text = String::from_utf8_lossy(&line[..line.len().min(60)]).into_owned();
     format!("{text:?}")
 }

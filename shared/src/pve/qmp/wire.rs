@@ -5,12 +5,12 @@ use crate::deadline::Deadline;
 use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
-    sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket},
+    sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket, sockopt::PeerCredentials},
 };
 use std::{
     io::{self, ErrorKind, Read, Write},
     os::{
-        fd::{AsFd, AsRawFd},
+        fd::{AsFd, AsRawFd, OwnedFd},
         unix::net::UnixStream,
     },
     path::Path,
@@ -18,11 +18,25 @@ use std::{
 };
 
 /// More than any answer that is asked for: `query-blockstats` of a VM with many disks has some hundred KiB.
-const LONGEST: usize = 4 << 20;
+pub(crate) const LONGEST: usize = 4 << 20;
+
+/// Connects to a Unix socket without waiting: a full queue is answered at once.
+pub(crate) fn dial(path: &Path) -> Result<OwnedFd, Trouble> {
+    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+    let address = UnixAddr::new(path).map_err(system)?;
+    let fd = socket(AddressFamily::Unix, SockType::Stream, flags, None).map_err(system)?;
+    connect(fd.as_raw_fd(), &address).map_err(|errno| match errno {
+        Errno::ENOENT | Errno::ENOTDIR => Trouble::Absent,
+        Errno::ECONNREFUSED => Trouble::Refused,
+        Errno::EAGAIN => Trouble::Full,
+        other => system(other),
+    })?;
+    Ok(fd)
+}
 
 /// A connection.
 #[derive(Debug)]
-pub(super) struct Wire {
+pub(crate) struct Wire {
     stream: UnixStream,
     pending: Vec<u8>,
     /// How much of `pending` is known to have no end of line.
@@ -30,22 +44,18 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    /// Connects without waiting: a full queue is answered at once.
-    pub(super) fn connect(path: &Path) -> Result<Self, Trouble> {
-        let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
-        let address = UnixAddr::new(path).map_err(system)?;
-        let fd = socket(AddressFamily::Unix, SockType::Stream, flags, None).map_err(system)?;
-        connect(fd.as_raw_fd(), &address).map_err(|errno| match errno {
-            Errno::ENOENT | Errno::ENOTDIR => Trouble::Absent,
-            Errno::ECONNREFUSED => Trouble::Refused,
-            Errno::EAGAIN => Trouble::Full,
-            other => system(other),
-        })?;
-        Ok(Self { stream: fd.into(), pending: Vec::new(), scanned: 0 })
+    /// Connects without waiting.
+    pub(crate) fn connect(path: &Path) -> Result<Self, Trouble> {
+        Ok(Self { stream: dial(path)?.into(), pending: Vec::new(), scanned: 0 })
+    }
+
+    /// The process that listens at the other end.
+    pub(crate) fn process(&self) -> Option<i32> {
+        getsockopt(&self.stream, PeerCredentials).ok().map(|peer| peer.pid()).filter(|pid| *pid > 0)
     }
 
     /// Sends all of it.
-    pub(super) fn send(&mut self, mut bytes: &[u8], deadline: &Deadline) -> Result<(), Trouble> {
+    pub(crate) fn send(&mut self, mut bytes: &[u8], deadline: &Deadline) -> Result<(), Trouble> {
         while !bytes.is_empty() {
             match self.stream.write(bytes) {
                 Ok(n) => bytes = &bytes[n..],
@@ -56,7 +66,7 @@ impl Wire {
     }
 
     /// The next line that is not empty, without its end.
-    pub(super) fn line(&mut self, deadline: &Deadline) -> Result<Vec<u8>, Trouble> {
+    pub(crate) fn line(&mut self, deadline: &Deadline) -> Result<Vec<u8>, Trouble> {
         loop {
             if let Some(end) = self.pending[self.scanned..].iter().position(|byte| *byte == b'\n') {
                 let rest = self.pending.split_off(self.scanned + end + 1);
@@ -107,6 +117,6 @@ impl Wire {
     }
 }
 
-fn system(errno: Errno) -> Trouble {
+pub(crate) fn system(errno: Errno) -> Trouble {
     Trouble::System(errno.desc().to_owned())
 }

@@ -1,0 +1,148 @@
+//! Documents of a snapshot: made once, however many ask for them.
+
+use super::{answer::Failure, now, target::Target};
+use hyper::{StatusCode, body::Bytes};
+use passthrough::{
+    config::probe::Origin,
+    probe::{
+        document,
+        service::{Reading, Snapshot},
+    },
+};
+use serde_json::{Value, json};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// Documents tell ages, so that none is kept for longer, even if there is no newer snapshot.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// What of a target is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Form {
+    /// All of it.
+    Whole,
+    /// Without the origin of each figure; or, of metrics, `OpenMetrics`.
+    Other,
+}
+
+/// The documents of one snapshot.
+#[derive(Default)]
+pub struct Documents(Mutex<Option<Kept>>);
+
+struct Kept {
+    snapshot: Arc<Snapshot>,
+    since: Instant,
+    made: HashMap<(Target, Form), Bytes>,
+}
+
+impl Documents {
+    /// The document as it was made before, or made now.
+    pub fn get(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        key: (Target, Form),
+        make: impl FnOnce() -> Result<String, Failure>,
+    ) -> Result<Bytes, Failure> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = match &mut *kept {
+            Some(kept) if Arc::ptr_eq(&kept.snapshot, snapshot) && kept.since.elapsed() < FRESH => kept,
+            other => other.insert(Kept { snapshot: snapshot.clone(), since: Instant::now(), made: HashMap::new() }),
+        };
+        if let Some(made) = kept.made.get(&key) {
+            return Ok(made.clone());
+        }
+        let made = Bytes::from(make()?);
+        kept.made.insert(key, made.clone());
+        Ok(made)
+    }
+}
+
+/// There is no such instance: in these words, as front ends know them.
+pub fn nobody() -> Failure {
+    Failure::new(StatusCode::NOT_FOUND, "Instance not found")
+}
+
+/// The container's own report, or that of the host.
+pub fn health(snapshot: &Snapshot) -> String {
+    let own = snapshot.readings.iter().find(|reading| reading.evidence.instance.origin == Origin::Container);
+    own.map_or_else(|| document::host_report(snapshot, now()), |own| document::report(own, now())).to_string()
+}
+
+/// How one instance is.
+pub fn deep_health_of(snapshot: &Snapshot, id: &str, form: Form) -> Result<String, Failure> {
+    let reading = snapshot.reading(id).ok_or_else(nobody)?;
+    Ok(deep(reading, form).to_string())
+}
+
+/// How all are. One after the other becomes text: a thousand of them as values would be many times the size.
+pub fn deep_health(snapshot: &Snapshot, form: Form) -> String {
+    let readings = snapshot.readings.iter();
+    map(readings.map(|reading| (reading.evidence.instance.id.as_str(), deep(reading, form))))
+}
+
+/// A map of documents.
+pub fn map<'a>(entries: impl Iterator<Item = (&'a str, Value)>) -> String {
+    let mut text = String::from("{");
+    for (id, value) in entries {
+        let comma = if text.len() > 1 { "," } else { "" };
+        text.push_str(&format!("{comma}{}:{value}", Value::from(id)));
+    }
+    text.push('}');
+    text
+}
+
+fn deep(reading: &Reading, form: Form) -> Value {
+    let mut deep = document::deep_health(reading, now());
+    if form == Form::Other {
+        for block in deep["deepHealth"].as_object_mut().into_iter().flat_map(|report| report.values_mut()) {
+            if let Some(block) = block.as_object_mut() {
+                block.remove("figures");
+            }
+        }
+    }
+    deep
+}
+
+/// The instances; a failure while no source could be asked.
+pub fn instances(snapshot: &Snapshot) -> Result<Value, Failure> {
+    let listing = &snapshot.listing;
+    if listing.origin.is_none() {
+        let why = listing.attempts.iter().map(|attempt| format!("{}: {}", attempt.source.word(), attempt.detail));
+        let why: Vec<_> = why.collect();
+        let text = if why.is_empty() { "no discovery has ended yet".into() } else { why.join("; ") };
+        return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, text).retry_after(5).next("vm-probe discover"));
+    }
+    let told = listing.instances.iter().map(|instance| {
+        let reading = snapshot.reading(&instance.id);
+        document::instance(instance, reading.map(AsRef::as_ref))
+    });
+    Ok(told.collect::<Vec<_>>().into())
+}
+
+/// Where they come from.
+pub fn discovery_info(snapshot: &Snapshot) -> String {
+    document::discovery_info(&snapshot.listing, now()).to_string()
+}
+
+/// Whether answers mean anything: an instance list is there, and the rounds go on.
+pub fn ready(snapshot: &Snapshot, overdue: Duration) -> Result<String, Failure> {
+    let missing = |text: String| Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, text).retry_after(5));
+    if snapshot.listing.origin.is_none() {
+        return missing("no source of instances has answered yet".into());
+    }
+    let age = Duration::from_millis(now().saturating_sub(snapshot.at));
+    if age > overdue {
+        return missing(format!("the last round ended {} s ago", age.as_secs()));
+    }
+    let rounds = &snapshot.rounds;
+    Ok(json!({
+        "ready": true,
+        "age_seconds": age.as_secs(),
+        "instances": snapshot.readings.len(),
+        "rounds_ms": { "fast": rounds.fast, "deep": rounds.deep, "discovery": rounds.discovery },
+    })
+    .to_string())
+}

@@ -1,0 +1,116 @@
+//! The daemon's front end: HTTP on one thread, every answer from what is in memory.
+
+mod answer;
+mod connections;
+mod documents;
+mod events;
+mod guard;
+mod handle;
+mod holder;
+mod listen;
+mod pace;
+mod page;
+mod recover;
+mod stream;
+mod target;
+#[cfg(test)]
+mod tests;
+mod token;
+
+pub use listen::{Listen, consents};
+pub use token::Token;
+
+use anyhow::{Context, Result};
+use connections::Connections;
+use handle::Server;
+use listen::Listener;
+use passthrough::{
+    host::Host,
+    probe::service::{Service, Snapshot},
+};
+use std::{
+    fmt,
+    future::poll_fn,
+    sync::Arc,
+    task::Poll,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// How long answers that are on their way may still take when the daemon ends.
+const DRAIN: Duration = Duration::from_secs(3);
+
+/// Renders the metrics of a snapshot; `true` asks for `OpenMetrics` instead of Prometheus' text.
+pub type Metrics = Box<dyn Fn(&Snapshot, bool) -> String + Send + Sync>;
+
+/// How to serve.
+pub struct Options {
+    /// Where.
+    pub listen: Listen,
+    /// What everything needs that changes something.
+    pub token: Option<Token>,
+    /// Names by which the daemon is called, besides addresses and `localhost`.
+    pub hosts: Vec<String>,
+    /// Where the metrics come from.
+    pub metrics: Metrics,
+    /// A snapshot that is older than this says that the engine's rounds are overdue.
+    pub overdue: Duration,
+    /// The host, to tell who has an address already.
+    pub host: Host,
+    /// Takes sentences for the log: where it listens, who asked for what.
+    pub log: Box<dyn Fn(&str) + Send + Sync>,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("listen", &self.listen)
+            .field("token", &self.token)
+            .field("hosts", &self.hosts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Serves until SIGTERM or SIGINT; answers that are on their way are then given a little time.
+pub fn serve(service: Arc<dyn Service>, options: Options) -> Result<()> {
+    // Before anything is bound: what must not be reachable never is, not even for a moment.
+    listen::consents(&options.listen, options.token.as_ref())?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .max_blocking_threads(4)
+        .build()
+        .context("cannot start the HTTP server")?;
+    let served = runtime.block_on(async {
+        let listener = Listener::bind(&options)?;
+        let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+        let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+        let stop = poll_fn(move |cx| {
+            let ended = terminate.poll_recv(cx).is_ready() | interrupt.poll_recv(cx).is_ready();
+            if ended { Poll::Ready(()) } else { Poll::Pending }
+        });
+        run(listener, service, options, stop).await;
+        Ok(())
+    });
+    // A disk that does not answer holds a blocking call: the end does not wait for it.
+    runtime.shutdown_background();
+    served
+}
+
+/// Serves until `stop`.
+async fn run(listener: Listener, service: Arc<dyn Service>, options: Options, stop: impl Future<Output = ()>) {
+    (options.log)(&format!("listening on {}", listener.title()));
+    let server = Server::new(service, options, listener.local());
+    let connections = Connections::default();
+    connections.accept(&listener, &server, stop).await;
+    drop(listener);
+    server.events.close();
+    connections.drain(DRAIN).await;
+    (server.options.log)("ended");
+}
+
+/// Milliseconds since 1970.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

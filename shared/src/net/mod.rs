@@ -1,0 +1,7 @@
+//! Network interfaces: which there are, whether they are up, what they belong to, and what goes through them.
+
+mod counters;
+mod interface;
+
+pub use counters::{Counters, Table, read_table};
+pub use interface::{Interface, Link, is_bridge, is_name};

@@ -1,0 +1,107 @@
+//! Whether a VM is on at all, and whether it ought to be.
+
+use super::{Case, Found, clean};
+use crate::{
+    config::probe::Origin,
+    probe::{
+        evidence::{ProcessState, Qmp},
+        instance::Power,
+        verdict::{Status, Symptom},
+    },
+};
+
+/// How far a VM is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// It is off, as it should be.
+    Off,
+    /// It is coming up.
+    Starting,
+    /// It ought to run and does not.
+    Gone,
+    /// It runs, or whether it does cannot be told.
+    On,
+}
+
+/// Decides, and says why.
+pub(super) fn of(case: &Case, found: &mut Found) -> Stage {
+    let instance = case.instance;
+    if let Some(work) = case.at_work() {
+        found.note(work);
+    }
+    if let Some(told) = case.reported.filter(|told| told.node_online == Some(false)) {
+        let node = instance.node.as_deref().map(clean).unwrap_or_default();
+        let last = clean(&told.status);
+        let text = format!("node {node} is offline: whether the VM runs is not known (last told: {last})");
+        found.ill(Symptom::NodeOffline, Status::Degraded, text, Some("pvecm status".into()));
+        return Stage::On;
+    }
+    if is_off(case) == Some(false) || (is_off(case).is_none() && !told_off(case)) {
+        return on(case, found);
+    }
+    if instance.template {
+        found.note("a template");
+        return Stage::Off;
+    }
+    if instance.power == Power::Starting {
+        return starting(found);
+    }
+    // Whoever has it locked may just be stopping it.
+    let Some(why) = why_it_ought_to_run(case).filter(|_| case.at_work().is_none()) else { return Stage::Off };
+    found.ill(Symptom::ProcessGone, Status::Unhealthy, why, case.qm("start"));
+    Stage::Gone
+}
+
+fn on(case: &Case, found: &mut Found) -> Stage {
+    if case.instance.power == Power::Starting && !case.answered() { starting(found) } else { Stage::On }
+}
+
+fn starting(found: &mut Found) -> Stage {
+    found.note("it is starting");
+    Stage::Starting
+}
+
+/// Whether its process is gone; `None` where nobody looked. Who answers later than that lives after all.
+fn is_off(case: &Case) -> Option<bool> {
+    let fast = case.fast?;
+    let state = case.process()?;
+    let later = case.deep.is_some_and(|deep| deep.qmp == Qmp::Ok && deep.at > fast.at);
+    Some(state == ProcessState::Gone && !later)
+}
+
+/// Whether, where no process can be looked at, the source says that it is off.
+fn told_off(case: &Case) -> bool {
+    let told = case.reported.map(|told| told.status == "stopped");
+    let answers = case.deep.is_some_and(|deep| deep.qmp == Qmp::Ok);
+    told.unwrap_or(case.instance.power == Power::Stopped && !answers) || failed_pod(case)
+}
+
+fn failed_pod(case: &Case) -> bool {
+    case.instance.pod.as_ref().is_some_and(|pod| pod.phase == "Failed")
+}
+
+/// Why a VM without process is ill rather than off.
+fn why_it_ought_to_run(case: &Case) -> Option<String> {
+    let instance = case.instance;
+    // In any other state than this and `error` the HA manager is just at work on it, such as `started (migrate)`.
+    if let Some(wanted) = instance.ha.as_deref().filter(|wanted| matches!(*wanted, "started" | "started (error)")) {
+        return Some(format!("no QEMU runs, and PVE's HA manager wants it {wanted}"));
+    }
+    if failed_pod(case) {
+        return Some("its pod has failed".into());
+    }
+    let pid = case.fast.and_then(|fast| fast.process.get()).map_or(0, |process| process.pid);
+    match instance.origin {
+        // PVE removes both when it has stopped a VM, and a VM without them was stopped by somebody.
+        Origin::Pve if pid > 0 => Some(format!("QEMU (pid {pid}) has ended, and its pid file is still there")),
+        Origin::Pve if case.deep.is_some_and(|deep| deep.qmp == Qmp::Refused) => {
+            Some("QEMU has ended, and its monitor's socket is still there".into())
+        }
+        Origin::Pve | Origin::Api => None,
+        // A container, a pod and a line of a list are there for their QEMU.
+        Origin::Container => Some("no QEMU runs in this container".into()),
+        Origin::Kubernetes | Origin::File => {
+            (instance.power == Power::Running).then(|| "it ought to run, and no QEMU does".into())
+        }
+    }
+}

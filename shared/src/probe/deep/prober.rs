@@ -1,0 +1,316 @@
+//! Many VMs in flight: one thread, one epoll, no call that waits for any of them.
+
+use super::{
+    flight::{Flight, Target, Way},
+    link::Link,
+};
+use crate::{
+    host::Host,
+    probe::{
+        evidence::{Deep, Qmp, Vnc},
+        instance::Endpoint,
+    },
+    proc,
+    pve::qmp::{Clients, Trouble},
+};
+use anyhow::{Context as _, Result};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use std::{
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Between two attempts at a socket whose queue is full.
+const PAUSE: Duration = Duration::from_millis(200);
+/// QEMU writes its answers one by one. Whoever looks at each as it comes wakes ten times for one VM; who waits this long
+/// between two looks finds several, of many VMs.
+const GATHER: Duration = Duration::from_millis(1);
+/// How long the kernel's list of sockets is good for.
+const LIST_AGE: Duration = Duration::from_millis(500);
+
+/// Asks many VMs at the same time.
+#[derive(Debug)]
+pub struct Prober {
+    host: Host,
+    epoll: Epoll,
+    flights: Vec<Option<Flight>>,
+    free: Vec<usize>,
+    done: Vec<(String, Deep)>,
+    buffer: Vec<u8>,
+    events: Vec<EpollEvent>,
+    /// Nothing has to be done before, unless something comes.
+    due: Option<Instant>,
+    looked: Instant,
+    list: Option<(Instant, Option<Clients>)>,
+}
+
+/// Which of a VM's two sockets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Qmp,
+    Vnc,
+}
+
+impl Prober {
+    /// One without anything to do.
+    pub fn new(host: &Host) -> Result<Self> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).context("epoll_create1")?;
+        Ok(Self {
+            host: host.clone(),
+            epoll,
+            flights: Vec::new(),
+            free: Vec::new(),
+            done: Vec::new(),
+            buffer: vec![0; 64 << 10],
+            events: vec![EpollEvent::empty(); 64],
+            due: None,
+            looked: Instant::now(),
+            list: None,
+        })
+    }
+
+    /// Begins to ask a VM, which has `answer` to do so. The result comes by [`Self::poll`].
+    pub fn begin(&mut self, target: Target, answer: Duration) {
+        let mut flight = Flight::new(target, answer);
+        let at = self.free.pop().unwrap_or_else(|| {
+            self.flights.push(None);
+            self.flights.len() - 1
+        });
+        self.advance(at, &mut flight);
+        self.keep(at, flight);
+    }
+
+    /// How many VMs are being asked; those that are done and not fetched yet count as well.
+    pub fn in_flight(&self) -> usize {
+        self.flights.len() - self.free.len() + self.done.len()
+    }
+
+    /// Goes on until something is known or `wait` is over.
+    pub fn poll(&mut self, wait: Duration) -> Vec<(String, Deep)> {
+        let end = Instant::now() + wait;
+        loop {
+            if self.due.is_some_and(|due| due <= Instant::now()) {
+                self.sweep();
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if self.done.is_empty() {
+                self.look(left);
+            }
+            if !self.done.is_empty() || left.is_zero() {
+                return std::mem::take(&mut self.done);
+            }
+        }
+    }
+
+    fn look(&mut self, left: Duration) {
+        let rest = GATHER.saturating_sub(self.looked.elapsed());
+        if !rest.is_zero() && self.in_flight() > 0 {
+            thread::sleep(rest);
+        }
+        let until = self.due.map_or(left, |due| left.min(due.saturating_duration_since(Instant::now())));
+        // A millisecond too much rather than turning round and round in the last one.
+        let millis = if until.is_zero() { 0 } else { u16::try_from(until.as_millis() + 1).unwrap_or(u16::MAX) };
+        let mut events = std::mem::take(&mut self.events);
+        // An interrupted wait is one in which nothing came.
+        let count = self.epoll.wait(&mut events, EpollTimeout::from(millis)).unwrap_or(0);
+        self.looked = Instant::now();
+        for event in &events[..count] {
+            let (at, side) = address(event.data());
+            if let Some(mut flight) = self.flights.get_mut(at).and_then(Option::take) {
+                self.hear(&mut flight, side);
+                self.advance(at, &mut flight);
+                self.keep(at, flight);
+            }
+        }
+        self.events = events;
+    }
+
+    /// Looks after everything that is due by the clock.
+    fn sweep(&mut self) {
+        self.due = None;
+        let now = Instant::now();
+        for at in 0..self.flights.len() {
+            let Some(mut flight) = self.flights[at].take() else { continue };
+            if flight.due() <= now {
+                self.advance(at, &mut flight);
+            }
+            self.keep(at, flight);
+        }
+    }
+
+    fn keep(&mut self, at: usize, flight: Flight) {
+        if flight.is_over() {
+            self.done.push(flight.conclude());
+            self.free.push(at);
+            return;
+        }
+        let due = flight.due();
+        self.due = Some(self.due.map_or(due, |other| other.min(due)));
+        self.flights[at] = Some(flight);
+    }
+
+    /// Reads what came.
+    fn hear(&mut self, flight: &mut Flight, side: Side) {
+        let way = if side == Side::Qmp { &mut flight.qmp } else { &mut flight.vnc };
+        let Way::Open(link) = way else { return };
+        let heard = link.receive(&mut self.buffer);
+        if side == Side::Qmp {
+            match heard.and_then(|bytes| flight.session.take(link, bytes)) {
+                Ok(false) => {}
+                Ok(true) => end_qmp(flight, Qmp::Ok, None),
+                Err(Trouble::Closed) if !flight.session.greeted => *way = again(Trouble::Closed),
+                Err(trouble) => end_qmp(flight, Qmp::Unknown(trouble.to_string()), Some(trouble)),
+            }
+            return;
+        }
+        match heard {
+            Ok(bytes) => match flight.banner.take(bytes) {
+                None => {}
+                Some(Ok(banner)) => end_vnc(flight, Vnc::Banner(banner)),
+                Some(Err(words)) => end_vnc(flight, Vnc::Unknown(words)),
+            },
+            Err(Trouble::Refused) => end_vnc(flight, Vnc::Refused),
+            Err(Trouble::Closed) if flight.banner.is_empty() => *way = again(Trouble::Closed),
+            Err(trouble) => end_vnc(flight, Vnc::Unknown(vnc_words(&trouble))),
+        }
+    }
+
+    /// Does what is due by the clock, and what follows from what came.
+    fn advance(&mut self, at: usize, flight: &mut Flight) {
+        let now = Instant::now();
+        if is_due(&flight.qmp, now) {
+            match flight.target.qmp.clone() {
+                None => flight.qmp = Way::Over,
+                Some(path) => {
+                    flight.qmp = self.dial(at, Side::Qmp, &Endpoint::Unix(path));
+                    if let Way::Again(_, trouble) = &flight.qmp {
+                        let trouble = trouble.clone();
+                        match trouble {
+                            Trouble::Full => {}
+                            Trouble::Absent => end_qmp(flight, Qmp::Absent, Some(trouble)),
+                            Trouble::Refused => end_qmp(flight, Qmp::Refused, Some(trouble)),
+                            _ => end_qmp(flight, Qmp::Unknown(trouble.to_string()), Some(trouble)),
+                        }
+                    }
+                }
+            }
+        }
+        let later = matches!(flight.vnc, Way::Later);
+        if (later && flight.vnc_due() <= now) || (!later && is_due(&flight.vnc, now)) {
+            match flight.target.vnc.clone() {
+                None => flight.vnc = Way::Over,
+                Some(endpoint) => {
+                    flight.counted_ourselves = matches!(flight.qmp, Way::Open(_));
+                    flight.vnc = self.dial(at, Side::Vnc, &endpoint);
+                    if let Way::Again(_, trouble) = &flight.vnc {
+                        match trouble.clone() {
+                            Trouble::Full => {}
+                            Trouble::Absent => end_vnc(flight, Vnc::Absent),
+                            Trouble::Refused => end_vnc(flight, Vnc::Refused),
+                            trouble => end_vnc(flight, Vnc::Unknown(vnc_words(&trouble))),
+                        }
+                    }
+                }
+            }
+        }
+        if flight.deadline <= now {
+            self.give_up(flight);
+        }
+    }
+
+    /// Connects; whatever came in the way is in [`Way::Again`], for the caller to judge.
+    fn dial(&self, at: usize, side: Side, endpoint: &Endpoint) -> Way {
+        let link = match Link::dial(endpoint) {
+            Ok(link) => link,
+            Err(trouble) => return again(trouble),
+        };
+        let event = EpollEvent::new(EpollFlags::EPOLLIN, data(at, side));
+        match self.epoll.add(&link.fd, event) {
+            Ok(()) => Way::Open(link),
+            Err(errno) => again(Trouble::System(errno.desc().to_owned())),
+        }
+    }
+
+    /// The time is over: says what the silence means.
+    fn give_up(&mut self, flight: &mut Flight) {
+        match std::mem::replace(&mut flight.qmp, Way::Over) {
+            Way::Over => {}
+            Way::Again(_, Trouble::Closed) => {
+                end_qmp(flight, Qmp::Unknown(Trouble::Closed.to_string()), Some(Trouble::Closed));
+            }
+            _ if flight.session.greeted => end_qmp(flight, Qmp::Hung, Some(Trouble::NoAnswer)),
+            _ => {
+                let (qmp, trouble) = self.silence(&flight.target);
+                end_qmp(flight, qmp, Some(trouble));
+            }
+        }
+        match std::mem::replace(&mut flight.vnc, Way::Over) {
+            Way::Over => {}
+            Way::Open(link) if link.is_connected() => end_vnc(flight, Vnc::Silent),
+            Way::Again(_, Trouble::Full) => end_vnc(flight, Vnc::Silent),
+            Way::Open(_) => end_vnc(flight, Vnc::Unknown("no connection by the deadline".into())),
+            Way::Later | Way::Again(..) => end_vnc(flight, Vnc::Unknown("it hung up without a word".into())),
+        }
+    }
+
+    /// A monitor that says nothing serves somebody else, or hangs.
+    fn silence(&mut self, target: &Target) -> (Qmp, Trouble) {
+        let path = target.qmp.as_deref().unwrap_or(Path::new(""));
+        if self.list.as_ref().is_none_or(|(read, _)| read.elapsed() > LIST_AGE) {
+            self.list = Some((Instant::now(), Clients::read(&self.host)));
+        }
+        match self.list.as_ref().and_then(|(_, list)| list.as_ref()) {
+            Some(clients) if clients.are_served_at(path) => (Qmp::Busy, Trouble::Busy),
+            Some(clients) if clients.know(path) => (Qmp::Hung, Trouble::NoAnswer),
+            // Halted processes answer nobody, wherever their sockets are listed.
+            _ if target.pid.and_then(|pid| proc::state(&self.host, pid)).is_some_and(|s| matches!(s, 'T' | 't')) => {
+                (Qmp::Hung, Trouble::NoAnswer)
+            }
+            _ => {
+                let words = "it says nothing, and the list of sockets does not tell whether it serves somebody else";
+                (Qmp::Unknown(words.into()), Trouble::NoAnswer)
+            }
+        }
+    }
+}
+
+fn end_qmp(flight: &mut Flight, is: Qmp, trouble: Option<Trouble>) {
+    flight.qmp = Way::Over;
+    flight.qmp_is = is;
+    flight.trouble = trouble;
+}
+
+fn end_vnc(flight: &mut Flight, is: Vnc) {
+    flight.vnc = Way::Over;
+    flight.vnc_is = is;
+}
+
+fn again(trouble: Trouble) -> Way {
+    Way::Again(Instant::now() + PAUSE, trouble)
+}
+
+fn is_due(way: &Way, now: Instant) -> bool {
+    match way {
+        Way::Later => true,
+        Way::Again(at, _) => *at <= now,
+        Way::Open(_) | Way::Over => false,
+    }
+}
+
+/// The words of a trouble without those that name the monitor.
+fn vnc_words(trouble: &Trouble) -> String {
+    match trouble {
+        Trouble::Closed => "it hung up in the middle of its banner".into(),
+        Trouble::System(words) | Trouble::Garbage(words) => words.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn data(at: usize, side: Side) -> u64 {
+    (at as u64) << 1 | u64::from(side == Side::Vnc)
+}
+
+fn address(data: u64) -> (usize, Side) {
+    (usize::try_from(data >> 1).unwrap_or(usize::MAX), if data & 1 == 1 { Side::Vnc } else { Side::Qmp })
+}

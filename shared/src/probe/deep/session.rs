@@ -1,0 +1,39 @@
+//! A session with a monitor, as a matter of bytes alone: what came, and what that makes of it.
+
+use super::{
+    answer,
+    facts::Facts,
+    link::Link,
+    questions::{BATCH, ORDER},
+};
+use crate::pve::qmp::Trouble;
+
+/// How far it is.
+#[derive(Debug, Default)]
+pub(super) struct Session {
+    /// Whether QEMU greeted: it serves us then, and nobody else.
+    pub(super) greeted: bool,
+    answered: usize,
+    /// What it said.
+    pub(super) facts: Facts,
+}
+
+impl Session {
+    /// Takes what came; `true` when all is answered.
+    pub(super) fn take(&mut self, link: &mut Link, bytes: &[u8]) -> Result<bool, Trouble> {
+        link.lines(bytes, |link, line| {
+            if !self.greeted {
+                self.greeted = answer::is_greeting(line)?;
+                if self.greeted {
+                    link.send(BATCH.as_bytes())?;
+                }
+                return Ok(false);
+            }
+            let Some(question) = ORDER.get(self.answered) else { return Ok(true) };
+            if self.facts.take(*question, self.answered as u64, line)? {
+                self.answered += 1;
+            }
+            Ok(self.answered == ORDER.len())
+        })
+    }
+}

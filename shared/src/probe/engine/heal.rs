@@ -1,0 +1,70 @@
+//! Recoveries, asked for by a person or by the policy, each in a thread of its own.
+
+use super::{
+    Shared,
+    rounds::{look_again, told},
+};
+use crate::probe::{
+    recover::{self, AskedBy, Context, Ended},
+    service::Refusal,
+};
+use std::{sync::Arc, thread, time::Duration};
+
+/// A recovery has an end within this time: a stop, a start and a look.
+const RECOVERY: Duration = Duration::from_secs(300);
+
+/// Begins one.
+pub(super) fn ask(shared: &Arc<Shared>, id: &str, force: bool, asked_by: AskedBy) -> Result<(), Refusal> {
+    let session = shared.session(RECOVERY);
+    let (evidence, verdict, context) = {
+        let mut store = shared.store();
+        let ill_at_once = store.ill();
+        let slot = store.slots.get_mut(id).ok_or(Refusal::NoSuchInstance)?;
+        if slot.healing {
+            return Err(Refusal::Running);
+        }
+        let context = Context { asked_by, force, ill_at_once, settled: slot.damper.ready_to_act() };
+        let preview = recover::preview(&session, &slot.evidence, &slot.verdict, &context);
+        if let Some(why) = preview.refused_because {
+            return Err(Refusal::Refused(why));
+        }
+        if !preview.needed {
+            return Err(Refusal::Refused("nothing is wrong that a recovery could cure".into()));
+        }
+        slot.healing = true;
+        (slot.evidence.clone(), slot.verdict.clone(), context)
+    };
+    let worker = Arc::clone(shared);
+    let name = id.to_owned();
+    let work = move || {
+        let session = worker.session(RECOVERY);
+        worker.tell(&[told(&name, format!("recovery of {name} begins"))]);
+        let done = recover::run(&session, &evidence, &verdict, &context, &mut || look_again(&worker, &evidence));
+        let text = match &done {
+            Ok(outcome) => format!("recovery of {name}: {}", outcome.text),
+            Err(error) => format!("recovery of {name}: {error:#}"),
+        };
+        let event = told(&name, text);
+        let mut store = worker.store();
+        match &done {
+            Ok(outcome) if outcome.result == Ended::Recovered => store.recoveries.cured += 1,
+            Ok(_) => store.recoveries.failed += 1,
+            Err(_) => store.recoveries.refused += 1,
+        }
+        store.recorder.event(&name, &event);
+        if let Some(slot) = store.slots.get_mut(&name) {
+            slot.healing = false;
+            // What was known before does not count any more.
+            slot.deep_due = 0;
+        }
+        drop(store);
+        worker.tell(&[event]);
+    };
+    if let Err(error) = thread::Builder::new().name("recovery".into()).spawn(work) {
+        if let Some(slot) = shared.store().slots.get_mut(id) {
+            slot.healing = false;
+        }
+        return Err(Refusal::Refused(format!("cannot start a thread: {error}")));
+    }
+    Ok(())
+}

@@ -1,0 +1,176 @@
+//! The daemon's engine: every tier has its own rhythm and its own store, nobody who asks ever waits for a probe, and a VM
+//! that hangs delays no other.
+
+mod heal;
+mod jobs;
+mod rounds;
+mod slot;
+mod store;
+
+use super::{
+    history,
+    recover::{self, AskedBy},
+    service::{Event, Refusal, Service, Snapshot},
+};
+use crate::{config::Config, deadline::Deadline, host::Host, log::Log, report::Output, session::Session};
+use anyhow::{Context as _, Result};
+use jobs::Jobs;
+use serde_json::Value;
+use std::{
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+use store::Store;
+
+/// A thread of ours keeps little on its stack.
+const STACK: usize = 512 << 10;
+
+type Listener = Box<dyn Fn(&Event) + Send + Sync>;
+
+/// What the threads share.
+struct Shared {
+    host: Host,
+    config: Config,
+    verbosity: i8,
+    store: Mutex<Store>,
+    shown: RwLock<Arc<Snapshot>>,
+    listeners: Mutex<Vec<Listener>>,
+    jobs: Jobs,
+    /// Whether a discovery is asked for.
+    asked: Mutex<bool>,
+    bell: Condvar,
+    stopping: AtomicBool,
+}
+
+/// The engine. Dropping it ends its threads.
+pub struct Engine {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Engine {
+    /// Starts to look.
+    pub fn start(session: &Session) -> Result<Self> {
+        let settings = &session.config.probe;
+        let shared = Arc::new(Shared {
+            host: session.host.clone(),
+            config: session.config.clone(),
+            verbosity: session.log.verbosity(),
+            store: Mutex::new(Store::new(&session.host, settings)?),
+            shown: RwLock::default(),
+            listeners: Mutex::default(),
+            jobs: Jobs::default(),
+            asked: Mutex::default(),
+            bell: Condvar::new(),
+            stopping: AtomicBool::new(false),
+        });
+        recover::heal(session);
+        let mut engine = Self { shared, threads: Vec::new() };
+        engine.spawn("discovery", rounds::discovery)?;
+        engine.spawn("fast", rounds::fast)?;
+        engine.spawn("deep", rounds::deep)?;
+        engine.spawn("judge", rounds::judge)?;
+        Ok(engine)
+    }
+
+    fn spawn(&mut self, name: &str, work: fn(&Arc<Shared>)) -> Result<()> {
+        let shared = Arc::clone(&self.shared);
+        let thread = thread::Builder::new().name(name.into()).stack_size(STACK).spawn(move || work(&shared));
+        self.threads.push(thread.with_context(|| format!("cannot start the thread {name}"))?);
+        Ok(())
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.shared.stopping.store(true, Ordering::SeqCst);
+        self.shared.bell.notify_all();
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has said so.
+            let _ = thread.join();
+        }
+        if let Err(error) = self.shared.store().save(super::now()) {
+            self.shared.log().warn(&format!("{error:#}"));
+        }
+    }
+}
+
+impl Shared {
+    fn store(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stops(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    fn log(&self) -> Log {
+        Log::new("vm-probe", self.verbosity)
+    }
+
+    /// A session for one piece of work.
+    fn session(&self, budget: Duration) -> Session {
+        let config = self.config.clone();
+        Session::new(self.host.clone(), config, Deadline::after(budget), self.log(), Output::new(true))
+    }
+
+    /// Sleeps, but not beyond the end; whether it goes on.
+    fn rest(&self, time: Duration) -> bool {
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let rested = self.bell.wait_timeout_while(asked, time, |_| !self.stops());
+        drop(rested);
+        !self.stops()
+    }
+
+    /// Shows what is known now.
+    fn show(&self, snapshot: Snapshot) {
+        *self.shown.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
+    }
+
+    fn tell(&self, events: &[Event]) {
+        if events.is_empty() {
+            return;
+        }
+        let listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        for event in events {
+            listeners.iter().for_each(|listener| listener(event));
+        }
+    }
+}
+
+impl Service for Engine {
+    fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.shared.shown.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn refresh(&self) {
+        *self.shared.asked.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.shared.bell.notify_all();
+    }
+
+    fn recover(&self, id: &str, force: bool) -> Result<(), Refusal> {
+        heal::ask(&self.shared, id, force, AskedBy::Api)
+    }
+
+    fn history(&self, id: &str) -> Option<Value> {
+        self.shared.store().recorder.document(id)
+    }
+
+    fn recoveries(&self, id: &str) -> Vec<Value> {
+        let entries = recover::entries(&self.shared.host, Some(id));
+        entries.iter().filter_map(|entry| serde_json::to_value(entry).ok()).collect()
+    }
+
+    fn subscribe(&self, listener: Listener) {
+        self.shared.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(listener);
+    }
+}
+
+/// One instance's record from the disk, for who asks without a daemon.
+pub fn record(host: &Host, id: &str) -> Option<history::Record> {
+    history::read(host, id)
+}

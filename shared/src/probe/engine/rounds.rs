@@ -1,0 +1,223 @@
+//! The rhythms: discovery, the host's own files, QEMU, and the judgement over all of it.
+
+use super::{
+    Shared, heal,
+    store::{DEEP, millis},
+};
+use crate::{
+    config::probe::Origin,
+    deadline::Deadline,
+    probe::{
+        deep::Prober,
+        evidence::Evidence,
+        fast::Sampler,
+        now,
+        recover::{self, AskedBy, Context},
+        remote,
+        service::{Event, Recovery},
+        slow,
+        source::Directory,
+    },
+};
+use std::{
+    sync::{Arc, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// How often instances are looked for.
+const DISCOVERY: Duration = Duration::from_secs(30);
+/// How often what a watch has told is looked at.
+const WATCHED: Duration = Duration::from_secs(2);
+/// How often the host's own files are read.
+const FAST: Duration = Duration::from_secs(5);
+/// How long one VM may take to answer.
+const ANSWER: Duration = Duration::from_secs(2);
+/// How long a costly probe or a report may take.
+const LONG: Duration = Duration::from_secs(8);
+/// So many VMs are asked at once.
+const AT_ONCE: usize = 128;
+/// How often is looked whether anything is due or has changed.
+const TICK: Duration = Duration::from_millis(250);
+
+/// Looks for instances.
+pub(super) fn discovery(shared: &Arc<Shared>) {
+    let mut directory = Directory::new(&shared.host, &shared.config.probe).watching();
+    let every = shared.config.probe.discovery.unwrap_or(DISCOVERY);
+    while !shared.stops() {
+        let begun = Instant::now();
+        let listing = directory.refresh(&Deadline::after(every.min(Duration::from_secs(20))));
+        let events = {
+            let mut store = shared.store();
+            store.rounds.discovery = millis(begun.elapsed());
+            store.list(listing, now())
+        };
+        shared.tell(&events);
+        // What a watch has told lies ready: nobody has to wait for the next round.
+        let watched = shared.store().listing.origin == Some(Origin::Kubernetes);
+        let until = Instant::now() + if watched { every.min(WATCHED) } else { every };
+        while Instant::now() < until && !shared.stops() {
+            let asked = shared.asked.lock().unwrap_or_else(PoisonError::into_inner);
+            let left = until.saturating_duration_since(Instant::now()).min(Duration::from_secs(1));
+            let waited = shared.bell.wait_timeout_while(asked, left, |asked| !*asked && !shared.stops());
+            let (mut asked, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            if std::mem::take(&mut *asked) {
+                break;
+            }
+        }
+    }
+}
+
+/// Reads the host's own files.
+pub(super) fn fast(shared: &Arc<Shared>) {
+    let mut sampler = Sampler::new(&shared.host, &shared.config.probe);
+    let every = shared.config.probe.fast.unwrap_or(FAST);
+    loop {
+        let listing = Arc::clone(&shared.store().listing);
+        let begun = Instant::now();
+        let readings = sampler.sample(&listing.instances);
+        {
+            let mut store = shared.store();
+            store.rounds.fast = millis(begun.elapsed());
+            for (instance, fast) in listing.instances.iter().zip(readings) {
+                if let Some(fast) = fast {
+                    store.fast(&instance.id, fast);
+                }
+            }
+        }
+        // Until there are instances, there is nothing to wait for.
+        let pause = if listing.at == 0 { TICK } else { every };
+        if !shared.rest(pause) {
+            return;
+        }
+    }
+}
+
+/// Asks QEMU, one VM after the other, many at once.
+pub(super) fn deep(shared: &Arc<Shared>) {
+    let mut prober = match Prober::new(&shared.host) {
+        Ok(prober) => prober,
+        Err(error) => return shared.log().warn(&format!("QEMU cannot be asked: {error:#}")),
+    };
+    let answer = shared.config.probe.answer.unwrap_or(ANSWER);
+    while !shared.stops() {
+        let due = {
+            let most = AT_ONCE.saturating_sub(prober.in_flight());
+            shared.store().deep_due(now(), most)
+        };
+        for target in due {
+            prober.begin(target, answer);
+        }
+        let until = Instant::now() + TICK;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let answers = if prober.in_flight() == 0 { Vec::new() } else { prober.poll(left) };
+            if !answers.is_empty() {
+                let mut store = shared.store();
+                for (id, deep) in answers {
+                    store.rounds.deep = deep.took;
+                    store.deep(&id, deep);
+                }
+            }
+            if left.is_zero() || prober.in_flight() == 0 {
+                break;
+            }
+        }
+        if prober.in_flight() == 0 && !shared.rest(until.saturating_duration_since(Instant::now())) {
+            return;
+        }
+    }
+}
+
+/// Judges what has come, hands out what else is due, heals what may be healed, and shows it.
+pub(super) fn judge(shared: &Arc<Shared>) {
+    let every = millis(shared.config.probe.fast.unwrap_or(FAST).min(DEEP));
+    let mut judged_at = 0;
+    loop {
+        let time = now();
+        hand_out(shared, time);
+        let session = shared.session(Duration::from_secs(10));
+        let mut events = Vec::new();
+        let mut ready = Vec::new();
+        {
+            let mut guard = shared.store();
+            let store = &mut *guard;
+            let ill = store.ill();
+            let all = time.saturating_sub(judged_at) >= every;
+            judged_at = if all { time } else { judged_at };
+            for slot in store.slots.values_mut() {
+                if !all && !slot.is_touched() {
+                    continue;
+                }
+                let asked = slot.evidence.deep.as_ref().map(|deep| deep.at);
+                let round = std::mem::replace(&mut slot.told, asked) != asked;
+                let changed = slot.judge(&store.settings.limits, time);
+                // Nothing is planned for what is well, and the books are not read for it.
+                if changed || round && (!slot.verdict.problems.is_empty() || slot.recovery != Recovery::default()) {
+                    let settled = slot.damper.ready_to_act();
+                    let context = Context { asked_by: AskedBy::Policy, force: false, ill_at_once: ill, settled };
+                    let recovery = recover::preview(&session, &slot.evidence, &slot.verdict, &context);
+                    if recovery != slot.recovery {
+                        slot.recovery = recovery;
+                        slot.touch();
+                    }
+                    if slot.recovery.needed && slot.recovery.refused_because.is_none() && !slot.healing {
+                        ready.push(slot.evidence.instance.id.clone());
+                    }
+                }
+                if round || changed {
+                    slot.touch();
+                    events.extend(store.recorder.reading(&slot.reading(), time));
+                }
+            }
+            store.recorder.save_if_due(time).unwrap_or_else(|error| shared.log().info(&format!("history: {error:#}")));
+            let snapshot = store.snapshot(time);
+            drop(guard);
+            shared.show(snapshot);
+        }
+        shared.tell(&events);
+        for id in ready {
+            // Refused is told with the reading.
+            let _ = heal::ask(shared, &id, false, AskedBy::Policy);
+        }
+        if !shared.rest(TICK * 2) {
+            return;
+        }
+    }
+}
+
+fn hand_out(shared: &Arc<Shared>, time: u64) {
+    let (remote, costly, checks) = shared.store().others_due(time);
+    for instance in remote {
+        let shared2 = Arc::clone(shared);
+        shared.jobs.add(move || {
+            if let Some(answer) = remote::ask(&instance, &Deadline::after(LONG)) {
+                shared2.store().remote(&instance.id, answer);
+            }
+        });
+    }
+    for instance in costly {
+        let shared2 = Arc::clone(shared);
+        shared.jobs.add(move || {
+            let answer = slow::look(&shared2.host, &instance, &shared2.config.probe, &Deadline::after(LONG));
+            shared2.store().slow(&instance.id, answer);
+        });
+    }
+    for job in checks {
+        let shared2 = Arc::clone(shared);
+        shared.jobs.add(move || {
+            let checked = job.run(&shared2.host);
+            shared2.store().checked(job.id(), job.name(), checked);
+        });
+    }
+}
+
+/// What is known of an instance, measured anew: after a recovery nothing old counts.
+pub(super) fn look_again(shared: &Shared, evidence: &Evidence) -> Evidence {
+    let deadline = Deadline::after(LONG);
+    crate::probe::look::one(&shared.host, &shared.config.probe, &evidence.instance, &deadline)
+}
+
+/// Something to tell about a recovery.
+pub(super) fn told(id: &str, text: String) -> Event {
+    Event { at: now(), kind: "recovery", id: Some(id.to_owned()), text }
+}

@@ -1,0 +1,180 @@
+//! What is known of every instance. Each tier writes only its own part.
+
+use super::slot::Slot;
+use crate::{
+    config::probe::Settings,
+    host::Host,
+    probe::{
+        checks::{Checks, Job},
+        classify::Patience,
+        deep::Target,
+        evidence::{Checked, Deep, Fast, Remote, Slow},
+        history::Recorder,
+        instance::{Instance, Power},
+        look::target,
+        service::{Event, Listing, Recoveries, Rounds, Snapshot},
+        verdict::Status,
+    },
+};
+use anyhow::Result;
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+/// The store.
+pub(super) struct Store {
+    pub(super) settings: Settings,
+    pub(super) listing: Arc<Listing>,
+    pub(super) slots: HashMap<String, Slot>,
+    pub(super) recorder: Recorder,
+    pub(super) rounds: Rounds,
+    pub(super) recoveries: Recoveries,
+    checks: Checks,
+}
+
+impl Store {
+    pub(super) fn new(host: &Host, settings: &Settings) -> Result<Self> {
+        Ok(Self {
+            settings: settings.clone(),
+            listing: Arc::default(),
+            slots: HashMap::new(),
+            recorder: Recorder::new(host),
+            rounds: Rounds::default(),
+            recoveries: Recoveries::default(),
+            checks: Checks::new(host, settings)?,
+        })
+    }
+
+    /// The newest list. What was measured of those that stay, stays.
+    pub(super) fn list(&mut self, listing: Arc<Listing>, now: u64) -> Vec<Event> {
+        let event = |id: &str, text: String| Event { at: now, kind: "discovery", id: Some(id.to_owned()), text };
+        let mut events = Vec::new();
+        let patience = Patience::of(&self.settings);
+        let first = self.listing.at == 0;
+        let interval = millis(self.settings.deep.unwrap_or(DEEP));
+        let count = u64::try_from(listing.instances.len()).unwrap_or(1).max(1);
+        for (n, instance) in (0..).zip(&listing.instances) {
+            if let Some(slot) = self.slots.get_mut(&instance.id) {
+                if slot.evidence.instance != *instance {
+                    slot.evidence.instance = Arc::clone(instance);
+                    slot.touch();
+                }
+                continue;
+            }
+            let mut slot = Slot::new(Arc::clone(instance), patience);
+            // Everybody is asked at once at first, so that there is an answer soon; then one after the other.
+            slot.remote_due = now + if first { 0 } else { interval * n / count };
+            self.slots.insert(instance.id.clone(), slot);
+            if !first {
+                events.push(event(&instance.id, format!("{} has come", instance.name)));
+            }
+        }
+        if self.slots.len() > listing.instances.len() {
+            let here: std::collections::HashSet<_> = listing.instances.iter().map(|i| i.id.as_str()).collect();
+            let gone: Vec<_> = self.slots.keys().filter(|id| !here.contains(id.as_str())).cloned().collect();
+            for id in gone {
+                self.slots.remove(&id);
+                events.push(event(&id, format!("{id} is gone")));
+            }
+        }
+        self.listing = listing;
+        for event in &events {
+            self.recorder.event(event.id.as_deref().unwrap_or_default(), event);
+        }
+        events
+    }
+
+    /// Whom to ask now, at most so many.
+    pub(super) fn deep_due(&mut self, now: u64, most: usize) -> Vec<Target> {
+        let interval = millis(self.settings.deep.unwrap_or(DEEP));
+        let count = u64::try_from(self.listing.instances.len()).unwrap_or(1).max(1);
+        let mut targets = Vec::new();
+        for (n, instance) in (0..).zip(&self.listing.instances) {
+            if targets.len() >= most {
+                break;
+            }
+            let Some(slot) = self.slots.get_mut(&instance.id) else { continue };
+            if slot.deep_due > now {
+                continue;
+            }
+            let Some(target) = target(instance) else { continue };
+            let first = slot.deep_due == 0;
+            // After the first round, they are spread over the interval.
+            slot.deep_due =
+                if first { now + interval * (n + 1) / count } else { slot.deep_due.max(now - interval) + interval };
+            targets.push(target);
+        }
+        targets
+    }
+
+    /// Whose own report is due, and whose costly probes.
+    pub(super) fn others_due(&mut self, now: u64) -> (Vec<Arc<Instance>>, Vec<Arc<Instance>>, Vec<Job>) {
+        let settings = &self.settings;
+        let costly = settings.frames || settings.audio || settings.agent || settings.memory;
+        let (mut remote, mut slow) = (Vec::new(), Vec::new());
+        for instance in &self.listing.instances {
+            let Some(slot) = self.slots.get_mut(&instance.id) else { continue };
+            if instance.health_url.is_some() && slot.remote_due <= now {
+                slot.remote_due = now + millis(settings.deep.unwrap_or(DEEP));
+                remote.push(Arc::clone(instance));
+            }
+            if costly && instance.qmp.is_some() && instance.power != Power::Stopped && slot.slow_due <= now {
+                slot.slow_due = now + millis(settings.slow.unwrap_or(SLOW));
+                slow.push(Arc::clone(instance));
+            }
+        }
+        (remote, slow, self.checks.due(&self.listing.instances, now))
+    }
+
+    pub(super) fn fast(&mut self, id: &str, fast: Fast) {
+        self.put(id, |slot| slot.evidence.fast = Some(Arc::new(fast)));
+    }
+
+    pub(super) fn deep(&mut self, id: &str, deep: Deep) {
+        self.put(id, |slot| slot.evidence.deep = Some(Arc::new(deep)));
+    }
+
+    pub(super) fn slow(&mut self, id: &str, slow: Slow) {
+        self.put(id, |slot| slot.evidence.slow = Some(Arc::new(slow)));
+    }
+
+    pub(super) fn remote(&mut self, id: &str, remote: Remote) {
+        self.put(id, |slot| slot.evidence.remote = Some(Arc::new(remote)));
+    }
+
+    pub(super) fn checked(&mut self, id: &str, name: &str, checked: Checked) {
+        self.put(id, |slot| {
+            slot.evidence.checks.insert(name.to_owned(), checked);
+        });
+    }
+
+    fn put(&mut self, id: &str, set: impl FnOnce(&mut Slot)) {
+        if let Some(slot) = self.slots.get_mut(id) {
+            set(slot);
+            slot.touch();
+        }
+    }
+
+    /// How many are ill: many at once are the node's fault.
+    pub(super) fn ill(&self) -> usize {
+        self.slots.values().filter(|slot| slot.verdict.status == Status::Unhealthy).count()
+    }
+
+    /// As it is shown.
+    pub(super) fn snapshot(&mut self, now: u64) -> Snapshot {
+        let listing = Arc::clone(&self.listing);
+        let readings = listing.instances.iter().filter_map(|i| self.slots.get_mut(&i.id).map(Slot::reading)).collect();
+        Snapshot { at: now, listing, readings, rounds: self.rounds, recoveries: Some(self.recoveries) }
+    }
+
+    pub(super) fn save(&mut self, now: u64) -> Result<()> {
+        self.recorder.save(now)
+    }
+}
+
+/// How often QEMU is asked.
+pub(super) const DEEP: Duration = Duration::from_secs(15);
+/// How often the costly probes run.
+const SLOW: Duration = Duration::from_secs(60);
+
+pub(super) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,142 @@
+//! One look at some instances, by a deadline, for who asks without a daemon.
+
+use super::{
+    checks::Checks,
+    deep::{Target, ask_all},
+    evidence::{Checked, Evidence},
+    fast::Sampler,
+    instance::{Instance, Power},
+    remote, slow,
+};
+use crate::{
+    config::probe::{Origin, Settings},
+    deadline::Deadline,
+    host::Host,
+};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Between two readings of the same counters.
+const APART: Duration = Duration::from_millis(400);
+/// How long one VM may take to answer.
+const ANSWER: Duration = Duration::from_millis(1500);
+/// So many VMs are asked at once.
+const AT_ONCE: usize = 256;
+/// So many blocking questions at once.
+const WORKERS: usize = 16;
+
+/// What to look at besides the host's own files and QEMU.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Want {
+    /// What is costly.
+    pub slow: bool,
+    /// The administrator's own checks.
+    pub checks: bool,
+}
+
+/// What is known of each, in the same order.
+pub fn all(
+    host: &Host,
+    settings: &Settings,
+    instances: &[Arc<Instance>],
+    want: Want,
+    deadline: &Deadline,
+) -> anyhow::Result<Vec<Evidence>> {
+    let mut sampler = Sampler::new(host, settings);
+    let first = sampler.sample(instances);
+    let begun = Instant::now();
+    let mut all: Vec<_> = instances.iter().map(|instance| Evidence::new(Arc::clone(instance))).collect();
+    let targets = instances.iter().filter_map(|instance| target(instance)).collect();
+    let answer = settings.answer.unwrap_or(ANSWER);
+    let mut deep: HashMap<_, _> = ask_all(host, targets, answer, AT_ONCE, deadline).into_iter().collect();
+    for evidence in &mut all {
+        evidence.deep = deep.remove(&evidence.instance.id).map(Arc::new);
+    }
+    ask_the_others(host, settings, &mut all, want, deadline)?;
+    if first.iter().any(Option::is_some) {
+        thread::sleep(APART.saturating_sub(begun.elapsed()).min(deadline.remaining()));
+        for (evidence, fast) in all.iter_mut().zip(sampler.sample(instances)) {
+            evidence.fast = fast.map(Arc::new);
+        }
+    }
+    Ok(all)
+}
+
+/// What is known of one, without what is costly.
+pub fn one(host: &Host, settings: &Settings, instance: &Arc<Instance>, deadline: &Deadline) -> Evidence {
+    let all = all(host, settings, std::slice::from_ref(instance), Want::default(), deadline);
+    all.ok().and_then(|mut all| all.pop()).unwrap_or_else(|| Evidence::new(Arc::clone(instance)))
+}
+
+/// What there is to be asked of an instance; `None` where its source names neither monitor nor VNC.
+pub fn target(instance: &Instance) -> Option<Target> {
+    let there = instance.qmp.is_some() || instance.vnc.is_some();
+    (there && instance.power != Power::Stopped).then(|| Target {
+        id: instance.id.clone(),
+        qmp: instance.qmp.clone(),
+        vnc: instance.vnc.clone(),
+        pid: None,
+    })
+}
+
+/// Reports, costly probes and checks: each may take its time, so they run side by side.
+fn ask_the_others(
+    host: &Host,
+    settings: &Settings,
+    all: &mut [Evidence],
+    want: Want,
+    deadline: &Deadline,
+) -> anyhow::Result<()> {
+    let mut checks = Checks::new(host, settings)?;
+    let instances: Vec<_> = all.iter().map(|evidence| Arc::clone(&evidence.instance)).collect();
+    let jobs = if want.checks { checks.all(&instances) } else { Vec::new() };
+    let here = |instance: &Instance| matches!(instance.origin, Origin::Pve | Origin::Container);
+    let mut work: Vec<Work<'_>> = jobs.into_iter().map(Work::Check).collect();
+    work.extend(all.iter_mut().filter_map(|evidence| {
+        let slow = want.slow && here(&evidence.instance) && evidence.instance.power != Power::Stopped;
+        (slow || evidence.instance.health_url.is_some()).then_some(Work::Ask { evidence, slow })
+    }));
+    let done: Mutex<Vec<(String, String, Checked)>> = Mutex::default();
+    let workers = work.len().min(WORKERS);
+    let work = Mutex::new(work);
+    thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let next = work.lock().unwrap_or_else(PoisonError::into_inner).pop();
+                    match next {
+                        None => return,
+                        Some(Work::Check(job)) => {
+                            let checked = job.run(host);
+                            let entry = (job.id().to_owned(), job.name().to_owned(), checked);
+                            done.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
+                        }
+                        Some(Work::Ask { evidence, slow }) => {
+                            evidence.remote = remote::ask(&evidence.instance, deadline).map(Arc::new);
+                            if slow {
+                                let seen = slow::look(host, &evidence.instance, settings, deadline);
+                                evidence.slow = Some(Arc::new(seen));
+                            }
+                        }
+                    }
+                }
+            });
+        }
+    });
+    for (id, name, checked) in done.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(evidence) = all.iter_mut().find(|evidence| evidence.instance.id == id) {
+            evidence.checks.insert(name, checked);
+        }
+    }
+    Ok(())
+}
+
+/// One blocking question.
+enum Work<'a> {
+    Check(super::checks::Job),
+    Ask { evidence: &'a mut Evidence, slow: bool },
+}

@@ -1,0 +1,211 @@
+//! The VMs of this PVE host, from its own files: none is left out because its configuration cannot be read, or is gone.
+
+use super::{
+    NAME,
+    tasks::{Ha, running_tasks},
+    told,
+};
+use crate::{
+    clock,
+    config::probe::Origin,
+    fault::Fault,
+    host::{Host, names, read_if_there},
+    plain::plain,
+    probe::{
+        hardware::hardware,
+        instance::{Endpoint, Instance, Power},
+    },
+    pve::{self, VmConfig},
+};
+use anyhow::Result;
+use std::{collections::BTreeMap, fs};
+
+/// Whether this is a PVE host.
+pub(super) fn is_there(host: &Host) -> bool {
+    host.vm_configs().exists() || host.pve_nodes().exists()
+}
+
+/// Whether it is one whose cluster file system is not mounted: the directory is there, and empty.
+pub(super) fn is_dark(host: &Host) -> bool {
+    !is_there(host) && host.pve().is_dir() && !names(&host.qemu_run()).is_empty()
+}
+
+/// Every VM of this host.
+pub(super) fn list(host: &Host) -> Result<Vec<Instance>> {
+    let dir = if host.vm_configs().exists() { host.vm_configs() } else { host.pve_nodes() };
+    if let Err(error) = fs::read_dir(&dir) {
+        return Fault::problem(format!("{}: {error}: PVE's cluster file system is not to be had", host.shown(&dir)))
+            .next("systemctl status pve-cluster")
+            .fail();
+    }
+    let tree = Tree {
+        host,
+        node: host.node(),
+        pids: pve::running(host).into_iter().map(|vm| (vm.vmid, vm.pid)).collect(),
+        tasks: running_tasks(host),
+        ha: Ha::read(host),
+        at: clock::millis(),
+    };
+    let (configs, errors) = pve::load_all(host);
+    let mut all: BTreeMap<u32, Instance> =
+        configs.iter().map(|config| (config.vmid, tree.configured(config))).collect();
+    all.extend(errors.iter().map(|(vmid, error)| (*vmid, tree.unreadable(*vmid, error))));
+    for vmid in tree.pids.keys().filter(|vmid| !all.contains_key(vmid)).copied().collect::<Vec<_>>() {
+        all.insert(vmid, tree.foreign(vmid));
+    }
+    Ok(all.into_values().collect())
+}
+
+/// All that is read once for all VMs.
+struct Tree<'a> {
+    host: &'a Host,
+    node: String,
+    pids: BTreeMap<u32, i32>,
+    tasks: BTreeMap<u32, i32>,
+    ha: Ha,
+    at: u64,
+}
+
+impl Tree<'_> {
+    fn instance(&self, vmid: u32) -> Instance {
+        let socket = |kind| self.host.qemu_run().join(format!("{vmid}.{kind}"));
+        Instance {
+            vmid: Some(vmid),
+            node: Some(plain(&self.node, NAME)).filter(|node| !node.is_empty()),
+            power: self.power(vmid),
+            task: self.tasks.get(&vmid).copied(),
+            ha: self.ha.of(vmid),
+            qmp: Some(socket("qmp")),
+            vnc: Some(Endpoint::Unix(socket("vnc"))),
+            seen_at: self.at,
+            ..Instance::new(vmid.to_string(), Origin::Pve)
+        }
+    }
+
+    /// QEMU takes its pid file along when it ends. One that was left behind says that nobody stopped this VM.
+    fn power(&self, vmid: u32) -> Power {
+        let left = || self.host.qemu_run().join(format!("{vmid}.pid")).exists();
+        if self.pids.contains_key(&vmid) || left() { Power::Running } else { Power::Stopped }
+    }
+
+    fn configured(&self, config: &VmConfig) -> Instance {
+        let mut instance = self.instance(config.vmid);
+        name(&mut instance, &config.name);
+        instance.lock = config.lock.as_deref().map(|lock| plain(lock, NAME));
+        instance.template = config.template;
+        instance.hardware = Some(hardware(config));
+        instance
+    }
+
+    /// A VM whose configuration is wrong somewhere: what says whether it may be touched is looked for all the same.
+    fn unreadable(&self, vmid: u32, error: &anyhow::Error) -> Instance {
+        let mut instance = self.instance(vmid);
+        instance.notes.push(format!("its configuration cannot be read: {}", told(error).0));
+        let text = read_if_there(&self.host.vm_configs().join(format!("{vmid}.conf"))).ok().flatten();
+        let Some(text) = text else {
+            instance.lock = Some("unknown: its configuration cannot be read".to_owned());
+            return instance;
+        };
+        for line in text.lines().take_while(|line| !line.starts_with('[')) {
+            match line.split_once(':').map(|(key, value)| (key, value.trim())) {
+                Some(("name", value)) => name(&mut instance, value),
+                Some(("lock", value)) => instance.lock = Some(plain(value, NAME)),
+                Some(("template", value)) => instance.template = value == "1",
+                _ => {}
+            }
+        }
+        instance
+    }
+
+    /// A QEMU that runs here, and whose configuration is not this node's.
+    fn foreign(&self, vmid: u32) -> Instance {
+        let config = match pve::load(self.host, vmid) {
+            Ok(config) => config,
+            Err(error) => {
+                let mut instance = self.instance(vmid);
+                instance.notes.push(format!("QEMU runs without a configuration: {}", told(&error).0));
+                // What would say that it must not be touched cannot be read.
+                instance.lock = Some("unknown: it has no configuration".to_owned());
+                return instance;
+            }
+        };
+        let mut instance = self.configured(&config);
+        instance.notes.push(format!("its configuration is {}: it migrates to here", config.file.display()));
+        // Whatever the file says: who migrates is not to be touched.
+        instance.lock.get_or_insert_with(|| "migrate".to_owned());
+        instance
+    }
+}
+
+fn name(instance: &mut Instance, name: &str) {
+    let name = plain(name, NAME);
+    if !name.is_empty() {
+        instance.name = name;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(files: &[(&str, &str)]) -> (tempfile::TempDir, Host) {
+        let dir = tempfile::tempdir().unwrap();
+        let host = Host::new(dir.path());
+        for (path, text) in files {
+            let path = host.at(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        (dir, host)
+    }
+
+    fn qemu(host: &Host, vmid: u32, pid: i32) {
+        fs::create_dir_all(host.qemu_run()).unwrap();
+        fs::create_dir_all(host.process(pid)).unwrap();
+        fs::write(host.qemu_run().join(format!("{vmid}.pid")), pid.to_string()).unwrap();
+        let line = format!("/usr/bin/kvm\0-id\0{vmid}\0-pidfile\0/var/run/qemu-server/{vmid}.pid\0");
+        fs::write(host.process(pid).join("cmdline"), line).unwrap();
+        fs::write(host.process(pid).join("stat"), format!("{pid} (kvm) S 1")).unwrap();
+    }
+
+    #[test]
+    fn every_vm_is_listed_whatever_its_configuration_is_like() {
+        let (_dir, host) = tree(&[
+            ("etc/hostname", "pve1\n"),
+            ("etc/pve/qemu-server/111.conf", "name: a\x1b[2J\nlock: backup\n"),
+            ("etc/pve/qemu-server/112.conf", "name: b\nlock: migrate\nhostpci0: what\n[snap]\nlock: x\n"),
+            ("etc/pve/qemu-server/113.conf", "template: 1\n"),
+            ("etc/pve/nodes/pve2/qemu-server/114.conf", "name: d\n"),
+            ("etc/pve/nodes/pve2/qemu-server/199.conf", "name: elsewhere\n"),
+        ]);
+        for (vmid, pid) in [(111, 11), (114, 14), (115, 15)] {
+            qemu(&host, vmid, pid);
+        }
+        let all = list(&host).unwrap();
+        let short: Vec<_> =
+            all.iter().map(|i| (i.id.as_str(), i.name.as_str(), i.power, i.lock.as_deref(), i.notes.len())).collect();
+        assert_eq!(
+            short,
+            [
+                ("111", "a[2J", Power::Running, Some("backup"), 0),
+                ("112", "b", Power::Stopped, Some("migrate"), 1),
+                ("113", "113", Power::Stopped, None, 0),
+                ("114", "d", Power::Running, Some("migrate"), 1),
+                ("115", "115", Power::Running, Some("unknown: it has no configuration"), 1),
+            ]
+        );
+        assert!(all[2].template);
+        assert_eq!(all[0].node.as_deref(), Some("pve1"));
+        assert_eq!(all[0].qmp, Some(host.qemu_run().join("111.qmp")));
+        assert_eq!(all[0].vnc, Some(Endpoint::Unix(host.qemu_run().join("111.vnc"))));
+        assert!(all[1].notes[0].contains("/etc/pve/qemu-server/112.conf:3: hostpci0"), "{}", all[1].notes[0]);
+    }
+
+    #[test]
+    fn a_cluster_file_system_that_is_down_is_no_empty_host() {
+        let (_dir, host) = tree(&[("etc/pve/.keep", ""), ("run/qemu-server/111.pid", "1")]);
+        assert!(!is_there(&host) && is_dark(&host));
+        let error = list(&host).unwrap_err();
+        assert_eq!(told(&error).1.as_deref(), Some("systemctl status pve-cluster"));
+    }
+}

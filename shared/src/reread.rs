@@ -1,0 +1,130 @@
+//! Small files of the kernel that are read again and again. To open one costs five times what reading it costs, so they are
+//! kept open as long as there are descriptors for it. What a kept descriptor belongs to is certain: once the process, the
+//! control group or the interface behind it has gone, it fails, whatever has the same name by then.
+
+use crate::host::Host;
+use nix::{
+    libc::O_NONBLOCK,
+    sys::resource::{Resource, getrlimit},
+};
+use std::{
+    fs::File,
+    io::{self, Read},
+    os::unix::fs::{FileExt, OpenOptionsExt},
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+/// Larger than any file that is read in this way.
+const LONGEST: usize = 16 << 10;
+/// The kernel has a page of memory for each that is kept.
+const MOST: u64 = 16 << 10;
+
+/// What all of them share: the buffer, and how many may still be kept open.
+#[derive(Debug)]
+pub struct Pool {
+    left: Arc<AtomicUsize>,
+    buffer: Vec<u8>,
+}
+
+impl Pool {
+    /// Keeps half of the descriptors that the process may have. Files of a tree that stands in for a machine are opened
+    /// every time, as they do not fail when they are removed.
+    pub fn new(host: &Host) -> Self {
+        let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft / 2).min(MOST);
+        let left = if host.is_live() { usize::try_from(limit).unwrap_or(0) } else { 0 };
+        Self { left: Arc::new(AtomicUsize::new(left)), buffer: vec![0; LONGEST] }
+    }
+
+    /// What the file says now.
+    pub fn read(&mut self, file: &mut Reread) -> io::Result<&[u8]> {
+        let length = self.length(file)?;
+        Ok(&self.buffer[..length])
+    }
+
+    fn length(&mut self, file: &mut Reread) -> io::Result<usize> {
+        if let Some((kept, _)) = &file.kept {
+            match kept.read_at(&mut self.buffer, 0) {
+                // Some attributes answer with it when there is nothing to tell: opening them anew does not help.
+                Err(e) if e.kind() == io::ErrorKind::InvalidInput => return Err(e),
+                Err(_) => file.kept = None,
+                done => return done,
+            }
+        }
+        let mut opened = File::options().read(true).custom_flags(O_NONBLOCK).open(&file.path)?;
+        let length = opened.read(&mut self.buffer);
+        let worth_keeping = length.as_ref().map_or_else(|e| e.kind() == io::ErrorKind::InvalidInput, |_| true);
+        if worth_keeping && let Some(place) = Place::take(&self.left) {
+            file.kept = Some((opened, place));
+        }
+        length
+    }
+}
+
+/// One file.
+#[derive(Debug)]
+pub struct Reread {
+    path: PathBuf,
+    kept: Option<(File, Place)>,
+}
+
+impl Reread {
+    /// The file at this path.
+    pub fn new(path: PathBuf) -> Self {
+        Self { path, kept: None }
+    }
+}
+
+/// One descriptor of the pool, given back when it is dropped.
+#[derive(Debug)]
+struct Place(Arc<AtomicUsize>);
+
+impl Place {
+    fn take(left: &Arc<AtomicUsize>) -> Option<Self> {
+        left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)).ok()?;
+        Some(Self(left.clone()))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{fs, process::Command};
+
+    #[test]
+    fn a_file_of_a_tree_is_read_anew_every_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        let (mut pool, mut file) = (Pool::new(&Host::new(dir.path())), Reread::new(path.clone()));
+        assert_eq!(pool.read(&mut file).unwrap_err().kind(), io::ErrorKind::NotFound);
+        fs::write(&path, "one\n").unwrap();
+        assert_eq!(pool.read(&mut file).unwrap(), b"one\n");
+        fs::remove_file(&path).unwrap();
+        assert!(pool.read(&mut file).is_err());
+    }
+
+    #[test]
+    fn what_is_kept_fails_with_its_process_and_gives_its_place_back() {
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let host = Host::default();
+        let mut pool = Pool::new(&host);
+        let before = pool.left.load(Ordering::Relaxed);
+        let mut file = Reread::new(host.proc().join(child.id().to_string()).join("stat"));
+        assert!(!pool.read(&mut file).unwrap().is_empty());
+        assert!(!pool.read(&mut file).unwrap().is_empty());
+        assert_eq!(pool.left.load(Ordering::Relaxed), before - 1);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(pool.read(&mut file).is_err());
+        assert_eq!(pool.left.load(Ordering::Relaxed), before);
+    }
+}

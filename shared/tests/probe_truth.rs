@@ -1,0 +1,235 @@
+//! The costly probes against guests of which the truth is known: a screen that changes at the timer's tick, and a beep. Real
+//! QEMUs run for it; without one, nothing is proven, and that is said.
+
+use passthrough::{
+    config::probe::{Origin, Settings},
+    deadline::Deadline,
+    host::Host,
+    probe::{
+        deep::{Target, ask_all},
+        evidence::{Qmp, Slow, Vnc},
+        instance::{Endpoint, Hardware, Instance},
+        slow,
+    },
+    pve::qmp::Monitor,
+};
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::mpsc::RecvTimeoutError,
+    thread,
+    time::{Duration, Instant},
+};
+
+const QEMU: &str = "qemu-system-x86_64";
+
+/// A guest that boots from one sector; dropping it ends it.
+struct Guest {
+    dir: tempfile::TempDir,
+    host: Host,
+    qemu: Child,
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let _ = self.qemu.kill();
+        let _ = self.qemu.wait();
+    }
+}
+
+impl Guest {
+    fn start(sector: &str, more: &[&str]) -> Option<Self> {
+        if !Command::new(QEMU).arg("--version").output().is_ok_and(|output| output.status.success()) {
+            println!("SKIPPED: there is no {QEMU}, so nothing was proven");
+            return None;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let host = Host::new(dir.path());
+        fs::create_dir_all(host.qemu_run()).unwrap();
+        symlink("/proc", host.proc()).unwrap();
+        fs::write(dir.path().join("disk"), boot_sector(sector)).unwrap();
+        let run = host.qemu_run();
+        let qemu = Command::new(QEMU)
+            .args(["-accel", "tcg", "-m", "32", "-display", "none", "-net", "none"])
+            .args(["-drive", "file=disk,format=raw,if=ide", "-vnc", &format!("unix:{}/7.vnc", run.display())])
+            .args(["-qmp", &format!("unix:{}/7.qmp,server=on,wait=off", run.display())])
+            .args(more)
+            .current_dir(dir.path())
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        let guest = Self { dir, host, qemu };
+        wait_until("QEMU's monitor", || guest.monitor().exists());
+        Some(guest)
+    }
+
+    fn monitor(&self) -> PathBuf {
+        self.host.qemu_run().join("7.qmp")
+    }
+
+    /// Whether the screen is being drawn.
+    fn draws(&self) -> bool {
+        let deadline = Deadline::after(Duration::from_secs(20));
+        let mut monitor = Monitor::open_at(&self.host, &self.monitor(), &deadline).unwrap();
+        memory(&mut monitor, "bx", "0xb8000") == 0xdb
+    }
+
+    /// The guest's count of ticks, and when it had just become that.
+    fn tick(&self) -> (u32, Instant) {
+        let deadline = Deadline::after(Duration::from_secs(20));
+        let mut monitor = Monitor::open_at(&self.host, &self.monitor(), &deadline).unwrap();
+        let first = memory(&mut monitor, "wx", "0x46c");
+        loop {
+            let now = memory(&mut monitor, "wx", "0x46c");
+            if now != first {
+                return (now, Instant::now());
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn look(&self, settings: &Settings) -> Slow {
+        let mut instance = Instance::new("7", Origin::Container);
+        instance.qmp = Some(self.monitor());
+        instance.hardware = Some(Hardware { display: true, audio: true, ..Hardware::default() });
+        slow::look(&self.host, &instance, settings, &Deadline::after(Duration::from_secs(20)))
+    }
+}
+
+fn wait_until(what: &str, is_there: impl Fn() -> bool) {
+    let deadline = Deadline::after(Duration::from_secs(60));
+    while !is_there() {
+        assert!(!deadline.expired(), "{what} is not there after a minute");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A number in the guest's memory.
+fn memory(monitor: &mut Monitor, format: &str, address: &str) -> u32 {
+    let told = monitor.human(&format!("xp /1{format} {address}")).unwrap();
+    u32::from_str_radix(told.trim().rsplit("0x").next().unwrap(), 16).unwrap()
+}
+
+/// The bytes of a listing, as a sector that a BIOS boots from.
+fn boot_sector(listing: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/probe/truth").join(listing);
+    let text = fs::read_to_string(path).unwrap();
+    let code = text.lines().filter_map(|line| line.split('#').next()).flat_map(str::split_ascii_whitespace);
+    let mut sector: Vec<_> = code.map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect();
+    sector.resize(510, 0);
+    sector.extend([0x55, 0xaa]);
+    sector
+}
+
+fn assert_near(what: &str, measured: f64, truth: f64) {
+    println!("{what}: measured {measured:.4}, in truth {truth:.4}, {:+.2} %", (measured / truth - 1.0) * 100.0);
+    assert!((measured / truth - 1.0).abs() < 0.05, "{what}: measured {measured}, in truth {truth}");
+}
+
+#[test]
+fn frames_are_counted_within_five_percent() {
+    let Some(guest) = Guest::start("tick.boot", &[]) else { return };
+    wait_until("the first picture", || guest.draws());
+    let (first, begun) = guest.tick();
+    let slow = guest.look(&Settings { frames: true, memory: true, ..Settings::default() });
+    let (last, ended) = guest.tick();
+    let truth = f64::from(last - first) / (ended - begun).as_secs_f64();
+    let measured = *slow.frames.get().unwrap_or_else(|| panic!("{slow:?}"));
+    assert_near("changes of the picture per second", measured, truth);
+    let display = slow.display.get().unwrap();
+    assert!(display.changed && !display.blank && display.width >= 640 && display.height >= 350, "{display:?}");
+    assert!(*slow.memory.get().unwrap() > 10 << 20);
+    let left: Vec<_> = fs::read_dir(guest.host.run_dir()).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn others_get_their_turn_at_the_monitor_while_pictures_are_taken() {
+    let Some(guest) = Guest::start("tick.boot", &[]) else { return };
+    wait_until("the first picture", || guest.draws());
+    let (host, path) = (guest.host.clone(), guest.monitor());
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    // PVE's own sessions, and more often.
+    let other = thread::spawn(move || {
+        let mut waits = Vec::new();
+        while stopped.recv_timeout(Duration::from_millis(200)).is_err_and(|e| e == RecvTimeoutError::Timeout) {
+            let asked = Instant::now();
+            let deadline = Deadline::after(Duration::from_secs(10));
+            Monitor::open_at(&host, &path, &deadline).unwrap().human("info status").unwrap();
+            waits.push(asked.elapsed());
+        }
+        waits
+    });
+    let slow = guest.look(&Settings { frames: true, ..Settings::default() });
+    drop(stop);
+    let waits = other.join().unwrap();
+    println!("another client waited {:?} at most, of {}", waits.iter().max(), waits.len());
+    assert!(waits.len() > 3 && waits.iter().all(|wait| *wait < Duration::from_secs(1)), "{waits:?}");
+    assert_near("changes of the picture per second", *slow.frames.get().unwrap(), 18.2065);
+}
+
+#[test]
+fn a_guest_that_plays_nothing_is_silent() {
+    let backend = ["-machine", "pc,pcspk-audiodev=a0", "-audiodev", "none,id=a0"];
+    let Some(guest) = Guest::start("tick.boot", &backend) else { return };
+    wait_until("the first picture", || guest.draws());
+    let slow = guest.look(&Settings { audio: true, ..Settings::default() });
+    assert_eq!(slow.audio_level.get(), Some(&0.0), "{slow:?}");
+    let mut monitor =
+        Monitor::open_at(&guest.host, &guest.monitor(), &Deadline::after(Duration::from_secs(9))).unwrap();
+    assert_eq!(monitor.human("info capture").unwrap(), "", "a recording goes on");
+}
+
+#[test]
+fn a_beep_is_as_loud_as_qemu_itself_writes_it() {
+    let backend = ["-machine", "pc,pcspk-audiodev=a0", "-audiodev", "wav,id=a0,path=truth.wav"];
+    let Some(guest) = Guest::start("beep.boot", &backend) else { return };
+    let file = guest.dir.path().join("truth.wav");
+    wait_until("the beep", || tail_level(&file).is_some_and(|level| level > 0.01));
+    // Until it is under way.
+    thread::sleep(Duration::from_secs(1));
+    let slow = guest.look(&Settings { audio: true, ..Settings::default() });
+    let measured = *slow.audio_level.get().unwrap_or_else(|| panic!("{slow:?}"));
+    assert_near("level of the beep", measured, tail_level(&file).unwrap());
+}
+
+#[test]
+fn a_real_qemu_answers_and_is_seen_to_hang_when_it_is_halted() {
+    let Some(guest) = Guest::start("beep.boot", &[]) else { return };
+    let ask = || {
+        let run = guest.host.qemu_run();
+        let vnc = Some(Endpoint::Unix(run.join("7.vnc")));
+        let target = Target { id: "7".into(), qmp: Some(run.join("7.qmp")), vnc, pid: None };
+        let deadline = Deadline::after(Duration::from_secs(20));
+        ask_all(&guest.host, vec![target], Duration::from_secs(2), 1, &deadline).remove(0).1
+    };
+    let well = ask();
+    assert_eq!((&well.qmp, &well.vnc), (&Qmp::Ok, &Vnc::Banner("RFB 003.008".into())));
+    assert_eq!((well.run_state.get().unwrap().as_str(), well.vnc_clients.get()), ("running", Some(&0)));
+    assert_eq!(well.disks.get().unwrap().len(), 1, "{:?}", well.disks);
+    assert_eq!((well.migrating.get(), well.audio_device.get()), (Some(&false), Some(&false)));
+    let deadline = Deadline::after(Duration::from_secs(20));
+    let person = Monitor::open_at(&guest.host, &guest.monitor(), &deadline).unwrap();
+    assert_eq!(ask().qmp, Qmp::Busy);
+    drop(person);
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(guest.qemu.id()).unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGSTOP).unwrap();
+    let halted = ask();
+    assert_eq!((&halted.qmp, &halted.vnc), (&Qmp::Hung, &Vnc::Silent));
+    // Whoever asks again and again finds the queue full, and still knows why.
+    assert_eq!((ask().qmp, ask().qmp), (Qmp::Hung, Qmp::Hung));
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGCONT).unwrap();
+    assert_eq!(ask().qmp, Qmp::Ok);
+}
+
+/// The root mean square of the last half second of what QEMU has written so far: 16 bits, stereo, 44.1 kHz.
+fn tail_level(file: &Path) -> Option<f64> {
+    let bytes = fs::read(file).ok()?;
+    let samples = bytes.get(44..)?;
+    let tail = &samples[(samples.len() / 4).saturating_sub(22_050) * 4..];
+    let squares: Vec<_> = tail.chunks_exact(2).map(|p| f64::from(i16::from_le_bytes([p[0], p[1]])).powi(2)).collect();
+    let count = f64::from(u32::try_from(squares.len()).ok().filter(|count| *count > 0)?);
+    Some((squares.iter().sum::<f64>() / count).sqrt() / 32768.0)
+}
