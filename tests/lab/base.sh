@@ -102,8 +102,10 @@ run() {
     OUT=$(</run/lab/out.1)
     ERR=$(</run/lab/out.2)
     ALL=$OUT$'\n'$ERR
-    printf '$ %s\n%s\n[exit %d, %d ms]\n' "$*" "$ALL" "$STATUS" "$TOOK"
+    printf '$ %s\n%s\n[exit %d, %d ms]\n' "$*" "$(shown)" "$STATUS" "$TOOK"
 }
+# What of it goes to the report of a scenario that fails.
+shown() { printf '%s' "$ALL"; }
 
 # expect_exit CODE COMMAND...: CODE may be a list such as "0|3".
 expect_exit() {

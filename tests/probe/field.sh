@@ -77,6 +77,14 @@ settings() {
 
 # --- how vm-probe sees them
 
+# Without where each figure is from: a report has forty lines.
+shown() {
+    if [[ $OUT != '{'* ]] || ! jq -c 'walk(if type == "object" then del(.figures) else . end) | (.vms? // .)[]?' <<<"$OUT" 2>/dev/null; then
+        printf '%s\n' "$OUT"
+    fi
+    printf '%s' "$ERR"
+}
+
 # look CODE VMID STATUS [FAILURE [QMP [RUN_STATE]]]: within 4 s, whatever is wrong.
 look() {
     expect_exit_within 4 "$1" vm-probe check "$2" --json

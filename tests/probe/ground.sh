@@ -31,13 +31,13 @@ stop_all() {
     read_processes $LEFT
     for pid in $REPLY; do kill -KILL "$pid" 2>/dev/null || true; done
     # shellcheck disable=SC2086
-    wait_for 10 nothing_runs $LEFT
+    wait_for 30 nothing_runs $LEFT
 }
 
 # Fails, with the difference on stdout, when the ground does not come back.
 reset_ground() {
     local name
-    stop_all || { echo "a process does not end: $REPLY" && return 1; }
+    stop_all || { echo "a process does not end:" && ps -o pid,stat,wchan:24,args -p "${REPLY% }" && return 1; }
     for name in /sys/class/net/*; do
         name=${name##*/}
         # An end of a pair goes with the other.

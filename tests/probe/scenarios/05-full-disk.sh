@@ -16,7 +16,7 @@ for vmid in 101 102; do
     look 1 $vmid unhealthy qemu ok io-error
     errors_like "space|full|nospace"
     expect_json '.vms[0].recovery.needed' true
-    refused $vmid "full|space|room"
+    refused $vmid "full|space|room|left"
     becomes $vmid io-error
     rm "/var/lib/vz/images/$vmid/other"
     expect_exit 0 vm-probe recover $vmid
