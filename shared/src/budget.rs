@@ -68,11 +68,12 @@ impl Budget {
 
     /// When it was taken within the last hour, in seconds of the epoch, sorted; the error says why that is not known.
     pub fn times(&self, host: &Host, id: &str) -> Result<Vec<u64>, String> {
-        let mut book = self.load(host)?;
-        let now = now();
-        let mut times: Vec<_> = [id, ALL].into_iter().filter_map(|key| book.remove(key)).flatten().collect();
-        correct(&mut times, now);
-        Ok(times)
+        self.read(host).times(id)
+    }
+
+    /// The book, for many questions at once.
+    pub fn read(&self, host: &Host) -> Read {
+        Read { book: self.load(host), now: now() }
     }
 
     fn load(&self, host: &Host) -> Result<Book, String> {
@@ -94,6 +95,23 @@ impl Budget {
         }
         let nth = counts.len() - self.most;
         Err(counts.get(nth).map_or(HOUR, |oldest| HOUR - (now - oldest)))
+    }
+}
+
+/// A book as it was at one moment.
+#[derive(Debug, Clone)]
+pub struct Read {
+    book: Result<Book, String>,
+    now: u64,
+}
+
+impl Read {
+    /// When it was taken within the last hour, in seconds of the epoch, sorted; the error says why that is not known.
+    pub fn times(&self, id: &str) -> Result<Vec<u64>, String> {
+        let book = self.book.as_ref().map_err(Clone::clone)?;
+        let mut times: Vec<_> = [id, ALL].into_iter().filter_map(|key| book.get(key)).flatten().copied().collect();
+        correct(&mut times, self.now);
+        Ok(times)
     }
 }
 

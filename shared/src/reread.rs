@@ -45,6 +45,15 @@ impl Pool {
         Ok(&self.buffer[..length])
     }
 
+    /// Whether what the file belonged to when it was opened is still there. Only a descriptor that was kept can tell.
+    pub fn still(&mut self, file: &mut Reread) -> bool {
+        let still = file.kept.as_ref().is_some_and(|(kept, _)| kept.read_at(&mut self.buffer, 0).is_ok());
+        if !still {
+            file.kept = None;
+        }
+        still
+    }
+
     fn length(&mut self, file: &mut Reread) -> io::Result<usize> {
         if let Some((kept, _)) = &file.kept {
             match kept.read_at(&mut self.buffer, 0) {

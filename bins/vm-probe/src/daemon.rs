@@ -39,7 +39,6 @@ pub fn serve(session: &Session, listen: Option<&str>, token_file: Option<&Path>)
         host: session.host.clone(),
         log: Box::new(move |text| Log::new("vm-probe", verbosity).info(text)),
     };
-    serve::consents(&options.listen, options.token.as_ref())?;
     serve::serve(Arc::new(Engine::start(session)?), options)?;
     Ok(0)
 }

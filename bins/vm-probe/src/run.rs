@@ -6,7 +6,7 @@ use crate::{
 };
 use anyhow::Result;
 use passthrough::{
-    config::probe::Origin,
+    config::probe::{Limits, Origin},
     deadline::Deadline,
     fault::Fault,
     probe::{
@@ -120,6 +120,12 @@ fn chosen(listing: &Listing, ids: &[String]) -> Result<Vec<Arc<Instance>>> {
     ids.iter().map(find).collect()
 }
 
+/// What half a second saw of a processor or a counter says nothing: the daemon judges those, after several rounds.
+fn calm(limits: Limits) -> Limits {
+    let never = f64::INFINITY;
+    Limits { cpu_percent: never, errors_per_second: never, drops_per_second: never, ..limits }
+}
+
 /// Looks at some of them, and judges.
 fn readings(session: &Session, instances: &[Arc<Instance>], want: Want) -> Result<Vec<Reading>> {
     let mut settings = session.config.probe.clone();
@@ -127,10 +133,11 @@ fn readings(session: &Session, instances: &[Arc<Instance>], want: Want) -> Resul
         (settings.frames, settings.audio, settings.agent, settings.memory) = (true, true, true, true);
     }
     let all = look::all(&session.host, &settings, instances, want, &session.deadline)?;
+    let limits = calm(settings.limits);
     let judged: Vec<_> = all
         .into_iter()
         .map(|evidence| {
-            let verdict = classify(&evidence, &settings.limits, now());
+            let verdict = classify(&evidence, &limits, now());
             (evidence, verdict)
         })
         .collect();
@@ -172,7 +179,7 @@ fn readings_as_configured(session: &Session, instance: &Arc<Instance>, want: Wan
     let settings = &session.config.probe;
     let mut all = look::all(&session.host, settings, std::slice::from_ref(instance), want, &session.deadline)?;
     let evidence = all.pop().unwrap_or_else(|| Evidence::new(Arc::clone(instance)));
-    let verdict = classify(&evidence, &settings.limits, now());
+    let verdict = classify(&evidence, &calm(settings.limits), now());
     Ok(Reading { evidence, verdict, recovery: passthrough::probe::service::Recovery::default() })
 }
 
@@ -186,7 +193,9 @@ fn recover(session: &Session, id: &str, apply: bool) -> Result<u8> {
         return Fault::problem(format!("{id} is gone")).next("vm-probe list").fail();
     };
     let context = Context::person(ill_at_once);
-    if apply {
+    let nothing =
+        reading.verdict.problems.is_empty() && matches!(reading.verdict.status, Status::Healthy | Status::Stopped);
+    if apply && !nothing {
         session.require_root()?;
         let settings = &session.config.probe;
         let instance = &reading.evidence.instance;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 /// The section.
+#[allow(clippy::struct_excessive_bools, reason = "switches of a configuration")]
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
@@ -169,6 +170,7 @@ pub struct Serve {
 }
 
 /// What may be healed without asking. Everything is off where nothing is told.
+#[allow(clippy::struct_excessive_bools, reason = "switches of a configuration")]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Recovery {

@@ -18,6 +18,9 @@ use std::{
 /// How long one list may take.
 const LISTING: Duration = Duration::from_secs(30);
 
+/// Every watch ends before that, and its end is heard: whoever is silent for longer, in milliseconds, follows no more.
+const SILENCE: u64 = (watch::SECONDS + 60) * 1000;
+
 /// How long to wait before it is tried again.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
@@ -44,6 +47,8 @@ pub struct Known {
     pub failure: Option<Fault>,
     /// How often all pods were listed: once, where nothing goes wrong.
     pub lists: u64,
+    /// How often something went wrong.
+    pub failures: u64,
 }
 
 /// The thread that follows, until this is dropped.
@@ -110,7 +115,22 @@ impl Follow {
             }
             state = self.shared.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-        state.known.clone()
+        let mut known = state.known.clone();
+        let silent = clock::millis().saturating_sub(known.at);
+        if known.at > 0 && known.failure.is_none() && silent > SILENCE {
+            let what = format!("{}: nothing was heard for {} s", self.cluster.what(), silent / 1000);
+            known.failure = Some(Fault::problem(what).next("kubectl rollout restart deployment/vm-probe"));
+        }
+        known
+    }
+}
+
+#[cfg(test)]
+impl Follow {
+    /// Tells later whether the thread has ended.
+    pub(super) fn ended(&self) -> impl Fn() -> bool + use<> {
+        let shared = Arc::downgrade(&self.shared);
+        move || shared.strong_count() == 0
     }
 }
 
@@ -155,7 +175,10 @@ fn run(cluster: &Cluster, shared: &Shared, pace: Pace) {
                 back_off(pace, &mut failures)
             }
             Left::Failed(fault) => {
-                shared.change(|known| known.failure = Some(fault));
+                shared.change(|known| {
+                    known.failure = Some(fault);
+                    known.failures += 1;
+                });
                 back_off(pace, &mut failures)
             }
         };
@@ -183,9 +206,16 @@ fn jitter(most: Duration) -> Duration {
 
 fn list(cluster: &Cluster, shared: &Shared, version: &mut Version) -> Left {
     match cluster.list(&Deadline::after(LISTING)) {
+        Ok(Pods { version, .. }) if !version.is_known() => {
+            let what = format!("{}: the list names no version, so it cannot be followed", cluster.what());
+            Left::Failed(Fault::problem(what).next("is that a Kubernetes API? kubectl cluster-info"))
+        }
         Ok(Pods { pods, version: read_at }) => {
             *version = read_at;
-            shared.change(|known| *known = Known { pods, at: clock::millis(), failure: None, lists: known.lists + 1 });
+            shared.change(|known| {
+                let (lists, failures) = (known.lists + 1, known.failures);
+                *known = Known { pods, at: clock::millis(), failure: None, lists, failures };
+            });
             Left::Listed
         }
         Err(fault) => Left::Failed(fault),

@@ -24,8 +24,8 @@ impl Status {
         match self.code {
             401 => fault.next("kubectl auth whoami; kubectl get serviceaccount vm-probe"),
             403 => fault.next(format!(
-                "kubectl apply -n {namespace} -f rbac.yaml; kubectl auth can-i watch pods -n {namespace} \
-                 --as=system:serviceaccount:{namespace}:vm-probe"
+                "kubectl auth can-i watch pods -n {namespace} --as=system:serviceaccount:{namespace}:vm-probe \
+                 (the Role is in snippets/kubernetes/rbac.yaml)"
             )),
             404 => fault.next(format!("kubectl get pods -n {namespace}")),
             429 => fault.next("kubectl get flowschemas"),

@@ -111,6 +111,11 @@ mod tests {
     fn the_type_is_looked_at_first() {
         let error = br#"{"type":"ERROR","object":{"kind":"Status","status":"Failure","reason":"Expired","code":410}}"#;
         assert!(matches!(parse(error), Ok(Change::Error(status)) if status.is_expired()));
+        // Either of the two is enough.
+        for one in [r#""code":410"#, r#""reason":"Expired""#] {
+            let error = format!(r#"{{"type":"ERROR","object":{{{one}}}}}"#);
+            assert!(matches!(parse(error.as_bytes()), Ok(Change::Error(status)) if status.is_expired()), "{one}");
+        }
         let bookmark = br#"{"type":"BOOKMARK","object":{"kind":"Pod","metadata":{"resourceVersion":"7"},"spec":{"containers":null}}}"#;
         assert!(matches!(parse(bookmark), Ok(Change::Bookmark(version)) if version.text() == "7"));
         assert!(matches!(parse(br#"{"type":"NEW","object":1}"#), Ok(Change::Other)));

@@ -1,8 +1,8 @@
 //! What was seen once may be a hiccup. A verdict is steadied over several rounds, in two ways.
 //!
-//! Shown is at once what is a fact (a process that has ended, a disk that failed), and no longer than it is one. What is a
-//! rate or a share (processor, memory, pressure, errors on an interface) is shown when three rounds in a row saw it, and
-//! until two in a row did not.
+//! Shown is at once what is a fact (a process that has ended, a disk that failed), and until a round says otherwise: one that
+//! could not look, because somebody else had the monitor, does not. What is a rate or a share (processor, memory, pressure,
+//! errors on an interface) is shown when three rounds in a row saw it, and until two in a row did not.
 //!
 //! Acted is upon nothing that three rounds in a row did not see; one good round in between does not make it start anew, two
 //! do. A round counts once, however often it is folded in, and one that could not look counts neither way. How long to wait
@@ -51,9 +51,6 @@ impl Damper {
             return verdict;
         }
         self.count(evidence, &verdict);
-        if !verdict.problems.iter().map(|problem| &problem.symptom).chain(self.tracks.keys()).any(is_rate) {
-            return verdict;
-        }
         self.steadied(evidence, verdict, now)
     }
 
@@ -105,8 +102,12 @@ impl Damper {
             drops_per_second: f64::INFINITY,
         };
         let calm = classify::classify_by(evidence, &without, &self.patience, now);
+        let mut problems = calm.problems;
+        if problems.is_empty() && !is_at_work(evidence) {
+            problems.extend(self.unrefuted(&verdict, now).cloned());
+        }
         let rates = self.tracks.values().filter(|track| track.settled && is_rate(&track.problem.symptom));
-        let mut problems: Vec<_> = calm.problems.into_iter().chain(rates.map(|track| track.problem.clone())).collect();
+        problems.extend(rates.map(|track| track.problem.clone()));
         problems.sort_by_key(|problem| Reverse(problem.status));
         Verdict {
             status: problems.first().map_or(calm.status, |worst| worst.status),
@@ -115,6 +116,17 @@ impl Damper {
             problems,
             notes: verdict.notes,
         }
+    }
+
+    /// Facts that the last look that could see them did see, and that are not too old.
+    fn unrefuted(&self, verdict: &Verdict, now: u64) -> impl Iterator<Item = &Problem> {
+        let seen = |symptom: &Symptom| verdict.problems.iter().any(|problem| problem.symptom == *symptom);
+        let open = move |track: &&Track| {
+            let symptom = &track.problem.symptom;
+            let fresh = track.counted.is_some_and(|at| now.saturating_sub(at) <= self.patience.deep);
+            track.good == 0 && fresh && !is_rate(symptom) && !seen(symptom)
+        };
+        self.tracks.values().filter(open).map(|track| &track.problem)
     }
 }
 
@@ -151,18 +163,21 @@ fn check<'a>(name: &str, evidence: &'a Evidence) -> Option<&'a super::evidence::
     evidence.checks.iter().find(|(own, _)| classify::clean(own) == name).map(|(_, check)| check)
 }
 
-/// Whether the evidence would show the symptom if it were there.
+/// Whether the evidence would show the symptom if it were there. While PVE is at work on a VM much of it is understood, and
+/// proves neither.
 pub(super) fn looked(symptom: &Symptom, evidence: &Evidence) -> bool {
+    if is_at_work(evidence) {
+        return false;
+    }
     let deep = evidence.deep.as_deref();
     match symptom {
         Symptom::IoError | Symptom::NoSpace | Symptom::InternalError | Symptom::GuestPanicked => {
             deep.is_some_and(|deep| deep.qmp == Qmp::Ok && deep.run_state.get().is_some())
         }
-        Symptom::QmpHung | Symptom::QmpGone => {
-            deep.is_some_and(|deep| !matches!(deep.qmp, Qmp::NotAsked | Qmp::Unknown(_)))
-        }
-        Symptom::VncGone | Symptom::VncSilent => {
-            deep.is_some_and(|deep| !matches!(deep.vnc, Vnc::NotAsked | Vnc::Unknown(_)))
+        Symptom::QmpHung | Symptom::QmpGone => deep.is_some_and(|deep| matches!(deep.qmp, Qmp::Ok | Qmp::Busy)),
+        Symptom::VncGone | Symptom::VncSilent => deep.is_some_and(|deep| matches!(deep.vnc, Vnc::Banner(_))),
+        Symptom::ProcessGone | Symptom::ProcessHalted => {
+            evidence.fast.as_deref().is_some_and(|fast| fast.process.get().is_some())
         }
         Symptom::TapGone(_) | Symptom::InterfaceDown(_) | Symptom::NoPort(_) | Symptom::BridgeDown(_) => {
             evidence.fast.as_deref().is_some_and(|fast| fast.nics.get().is_some())
@@ -170,6 +185,10 @@ pub(super) fn looked(symptom: &Symptom, evidence: &Evidence) -> bool {
         Symptom::Check(name) => check(name, evidence).is_some_and(|check| check.passed.is_some()),
         _ => true,
     }
+}
+
+fn is_at_work(evidence: &Evidence) -> bool {
+    evidence.instance.lock.is_some() || evidence.instance.task.is_some()
 }
 
 /// Whether what tells of it still exists: a check can be taken out of the configuration.
@@ -228,8 +247,10 @@ mod tests {
             round(&mut damper, 0, "io-error", 1.0);
         }
         assert!(damper.ready_to_act().is_err());
-        round(&mut damper, 1, "busy", 1.0);
-        round(&mut damper, 2, "busy", 1.0);
+        // Somebody else has the monitor: what was known goes on, and as long as figures say anything at all.
+        for (n, status) in [(1, Status::Unhealthy), (2, Status::Unhealthy), (4, Status::Healthy)] {
+            assert_eq!(round(&mut damper, n, "busy", 1.0).status, status, "round {n}");
+        }
         round(&mut damper, 3, "io-error", 1.0);
         assert_eq!(damper.ready_to_act().unwrap_err(), "io_error was seen in 2 of 3 rounds in a row");
         round(&mut damper, 4, "io-error", 1.0);
@@ -256,6 +277,26 @@ mod tests {
         assert_eq!(verdict.problems.len(), 1);
         round(&mut damper, 1, "io-error", 99.0);
         assert_eq!(round(&mut damper, 2, "io-error", 99.0).problems.len(), 2);
+    }
+
+    #[test]
+    fn under_a_lock_a_fact_is_neither_shown_nor_forgotten() {
+        let mut damper = Damper::default();
+        let hung = |damper: &mut Damper, n: u64, lock: Option<&str>| {
+            let now = NOW + n * 15_000;
+            let evidence = samples::evidence(|i, f, d| {
+                i.lock = lock.map(str::to_owned);
+                (f.at, d.at, d.qmp, d.vnc) = (now, now, Qmp::Hung, Vnc::Silent);
+            });
+            damper.fold(&evidence, classify(&evidence, &Limits::default(), now), now).status
+        };
+        assert_eq!(hung(&mut damper, 0, None), Status::Unhealthy);
+        assert_eq!(hung(&mut damper, 1, Some("backup")), Status::Unknown);
+        assert_eq!(hung(&mut damper, 2, Some("backup")), Status::Unknown);
+        hung(&mut damper, 3, None);
+        assert_eq!(damper.ready_to_act().unwrap_err(), "qmp_hung was seen in 2 of 3 rounds in a row");
+        hung(&mut damper, 4, None);
+        damper.ready_to_act().unwrap();
     }
 
     #[test]

@@ -75,12 +75,7 @@ pub fn one(host: &Host, settings: &Settings, instance: &Arc<Instance>, deadline:
 /// What there is to be asked of an instance; `None` where its source names neither monitor nor VNC.
 pub fn target(instance: &Instance) -> Option<Target> {
     let there = instance.qmp.is_some() || instance.vnc.is_some();
-    (there && instance.power != Power::Stopped).then(|| Target {
-        id: instance.id.clone(),
-        qmp: instance.qmp.clone(),
-        vnc: instance.vnc.clone(),
-        pid: None,
-    })
+    there.then(|| Target { id: instance.id.clone(), qmp: instance.qmp.clone(), vnc: instance.vnc.clone(), pid: None })
 }
 
 /// Reports, costly probes and checks: each may take its time, so they run side by side.

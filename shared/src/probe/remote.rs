@@ -33,13 +33,23 @@ fn fetch(url: &str, deadline: &Deadline) -> Result<Value, (String, bool)> {
     let head = &reply.head;
     // A report of bad health may come with 503, as a report all the same.
     match serde_json::from_slice::<Value>(&reply.body) {
-        Ok(report @ Value::Object(_)) if matches!(head.status, 200 | 503) => Ok(report),
+        Ok(report @ Value::Object(_)) if matches!(head.status, 200 | 503) => Ok(cleaned(report)),
         Ok(_) if head.status == 200 => Err(("it answers with JSON that is no report".to_owned(), false)),
         _ if head.status == 200 => {
             let content = if head.content.is_empty() { "something" } else { &head.content };
             Err((format!("it answers with {content} that is no JSON"), false))
         }
         _ => Err((format!("it answers {} {}", head.status, head.reason).trim_end().to_owned(), false)),
+    }
+}
+
+/// Its texts may end up on a terminal.
+fn cleaned(value: Value) -> Value {
+    match value {
+        Value::String(text) => plain(&text, 400).into(),
+        Value::Array(list) => list.into_iter().map(cleaned).collect(),
+        Value::Object(map) => map.into_iter().map(|(key, value)| (plain(&key, 100), cleaned(value))).collect(),
+        other => other,
     }
 }
 
@@ -60,7 +70,7 @@ mod tests {
     #[test]
     fn a_report_is_an_object() {
         let server = Server::start(|request| match request.split(' ').nth(1).unwrap_or_default() {
-            "/health" => json(r#"{"overall_status":"healthy"}"#),
+            "/health" => json(r#"{"overall_status":"healthy","a":[{"\u001b[2J":"b\u001b[31m\u0007"}]}"#),
             "/ill" => reply("503 x", "application/json", r#"{"overall_status":"unhealthy"}"#),
             "/list" => json("[1]"),
             "/page" => reply("200 OK", "text/html", "<html>"),
@@ -73,7 +83,8 @@ mod tests {
             _ => reply("404 Not Found", "text/plain", "no"),
         });
         let at = |path: &str| asked(Some(format!("{}{path}", server.url()))).unwrap();
-        assert_eq!(at("/health").report.unwrap()["overall_status"], "healthy");
+        let report = at("/health").report.unwrap();
+        assert_eq!((&report["overall_status"], &report["a"][0]["[2J"]), (&"healthy".into(), &"b [31m".into()));
         assert_eq!(at("/ill").report.unwrap()["overall_status"], "unhealthy");
         for (path, word, unreachable) in [
             ("/list", "no report", false),

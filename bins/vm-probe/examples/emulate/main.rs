@@ -10,14 +10,17 @@ use nix::{
     sys::{
         epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout},
         resource::{Resource, getrlimit, setrlimit},
-        socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, accept4, bind, listen, socket},
+        socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket},
     },
     unistd::{read, write},
 };
 use std::{
     collections::HashMap,
     fs,
-    os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd},
+    os::{
+        fd::{AsFd, AsRawFd, OwnedFd, RawFd},
+        unix::net::UnixListener,
+    },
     path::{Path, PathBuf},
 };
 
@@ -33,7 +36,7 @@ enum Kind {
 
 /// A listening socket; a monitor serves one client and accepts the next when that one has gone.
 struct Door {
-    socket: OwnedFd,
+    socket: UnixListener,
     kind: Kind,
 }
 
@@ -90,22 +93,22 @@ fn socket_path(dir: &Path, vmid: u32, kind: &str) -> PathBuf {
 }
 
 /// As QEMU listens: with room for one that waits.
-fn listening(path: &Path) -> OwnedFd {
+fn listening(path: &Path) -> UnixListener {
     let _ = fs::remove_file(path);
     let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
     let socket = socket(AddressFamily::Unix, SockType::Stream, flags, None).expect("socket");
     bind(socket.as_raw_fd(), &UnixAddr::new(path).expect("a short path")).expect("bind");
     listen(&socket, Backlog::new(1).expect("1")).expect("listen");
-    socket
+    socket.into()
 }
 
 impl Emulator {
-    fn watch(&self, socket: &OwnedFd) {
+    fn watch(&self, socket: &(impl AsFd + AsRawFd)) {
         let data = u64::try_from(socket.as_raw_fd()).expect("a descriptor");
         self.epoll.add(socket, EpollEvent::new(EpollFlags::EPOLLIN, data)).expect("epoll_ctl");
     }
 
-    fn open(&mut self, socket: OwnedFd, kind: Kind) {
+    fn open(&mut self, socket: UnixListener, kind: Kind) {
         self.watch(&socket);
         self.doors.insert(socket.as_raw_fd(), Door { socket, kind });
     }
@@ -129,19 +132,18 @@ impl Emulator {
         }
     }
 
-    #[allow(unsafe_code)]
     fn accept(&mut self, door: RawFd) {
-        let Ok(fd) = accept4(door, SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC) else { return };
-        // SAFETY: accept4 has just made it, and nobody else knows of it.
-        let socket = unsafe { OwnedFd::from_raw_fd(fd) };
         let Door { socket: listener, kind } = &self.doors[&door];
         let kind = *kind;
+        let Ok((client, _)) = listener.accept() else { return };
+        client.set_nonblocking(true).expect("fcntl");
         if kind == Kind::Monitor {
             self.epoll.delete(listener).expect("epoll_ctl");
         }
+        let socket = OwnedFd::from(client);
         let _ = write(&socket, if kind == Kind::Monitor { GREETING } else { BANNER });
         self.watch(&socket);
-        self.clients.insert(fd, Client { socket, door, kind, unread: Vec::new() });
+        self.clients.insert(socket.as_raw_fd(), Client { socket, door, kind, unread: Vec::new() });
     }
 
     fn serve(&mut self, fd: RawFd) {

@@ -19,6 +19,7 @@ pub fn build(dir: &Path, ids: &[u32]) {
         vm(dir, *vmid, 100_000 + at);
         let _ = writeln!(counters, "tap{vmid}i0: 1000 10 0 0 0 0 0 0 2000 20 0 0 0 0 0 0");
     }
+    counters.push_str(" vmbr0: 1000 10 0 0 0 0 0 0 2000 20 0 0 0 0 0 0\n");
     put(dir, "proc/net/dev", &counters);
 }
 

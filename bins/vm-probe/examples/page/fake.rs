@@ -262,7 +262,8 @@ impl Fake {
             attempts: vec![attempt],
         };
         let rounds = Rounds { fast: 3, deep: 12, discovery: 5 };
-        *self.snapshot.lock().unwrap() = Arc::new(Snapshot { at, listing: Arc::new(listing), readings, rounds });
+        *self.snapshot.lock().unwrap() =
+            Arc::new(Snapshot { at, listing: Arc::new(listing), readings, rounds, recoveries: None });
     }
 
     /// Something happens.

@@ -2,7 +2,7 @@
 
 use super::{
     handle::Server,
-    listen::{Accepted, Listener},
+    listener::{Accepted, Listener},
     stream::Patient,
 };
 use http_body_util::Either;

@@ -24,7 +24,7 @@ const FRESH: Duration = Duration::from_secs(1);
 pub enum Form {
     /// All of it.
     Whole,
-    /// Without the origin of each figure; or, of metrics, `OpenMetrics`.
+    /// Without the origin of each figure and without what is no single one; or, of metrics, `OpenMetrics`.
     Other,
 }
 
@@ -32,10 +32,13 @@ pub enum Form {
 #[derive(Default)]
 pub struct Documents(Mutex<Option<Kept>>);
 
+/// What a document is kept by.
+pub type Key = (Target, Form);
+
 struct Kept {
     snapshot: Arc<Snapshot>,
     since: Instant,
-    made: HashMap<(Target, Form), Bytes>,
+    made: HashMap<Key, Bytes>,
 }
 
 impl Documents {
@@ -43,20 +46,37 @@ impl Documents {
     pub fn get(
         &self,
         snapshot: &Arc<Snapshot>,
-        key: (Target, Form),
+        key: Key,
         make: impl FnOnce() -> Result<String, Failure>,
     ) -> Result<Bytes, Failure> {
+        if let Some(made) = self.made(snapshot, &key) {
+            return Ok(made);
+        }
+        make().map(|made| self.keep(snapshot, key, made))
+    }
+
+    /// The document as it was made before.
+    pub fn made(&self, snapshot: &Arc<Snapshot>, key: &Key) -> Option<Bytes> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.as_ref().filter(|kept| kept.is_of(snapshot))?.made.get(key).cloned()
+    }
+
+    /// Keeps a document for those who ask next.
+    pub fn keep(&self, snapshot: &Arc<Snapshot>, key: Key, made: String) -> Bytes {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = match &mut *kept {
-            Some(kept) if Arc::ptr_eq(&kept.snapshot, snapshot) && kept.since.elapsed() < FRESH => kept,
+            Some(kept) if kept.is_of(snapshot) => kept,
             other => other.insert(Kept { snapshot: snapshot.clone(), since: Instant::now(), made: HashMap::new() }),
         };
-        if let Some(made) = kept.made.get(&key) {
-            return Ok(made.clone());
-        }
-        let made = Bytes::from(make()?);
+        let made = Bytes::from(made);
         kept.made.insert(key, made.clone());
-        Ok(made)
+        made
+    }
+}
+
+impl Kept {
+    fn is_of(&self, snapshot: &Arc<Snapshot>) -> bool {
+        Arc::ptr_eq(&self.snapshot, snapshot) && self.since.elapsed() < FRESH
     }
 }
 
@@ -99,7 +119,7 @@ fn deep(reading: &Reading, form: Form) -> Value {
     if form == Form::Other {
         for block in deep["deepHealth"].as_object_mut().into_iter().flat_map(|report| report.values_mut()) {
             if let Some(block) = block.as_object_mut() {
-                block.remove("figures");
+                block.retain(|key, value| key != "figures" && !value.is_array() && !value.is_object());
             }
         }
     }
@@ -115,8 +135,10 @@ pub fn instances(snapshot: &Snapshot) -> Result<Value, Failure> {
         let text = if why.is_empty() { "no discovery has ended yet".into() } else { why.join("; ") };
         return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, text).retry_after(5).next("vm-probe discover"));
     }
-    let told = listing.instances.iter().map(|instance| {
-        let reading = snapshot.reading(&instance.id);
+    let told = listing.instances.iter().enumerate().map(|(n, instance)| {
+        // Readings are in the list's order, but for a moment after a discovery.
+        let here = snapshot.readings.get(n).filter(|reading| reading.evidence.instance.id == instance.id);
+        let reading = here.or_else(|| snapshot.reading(&instance.id));
         document::instance(instance, reading.map(AsRef::as_ref))
     });
     Ok(told.collect::<Vec<_>>().into())
@@ -145,4 +167,22 @@ pub fn ready(snapshot: &Snapshot, overdue: Duration) -> Result<String, Failure> 
         "rounds_ms": { "fast": rounds.fast, "deep": rounds.deep, "discovery": rounds.discovery },
     })
     .to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use passthrough::probe::service::Listing;
+
+    #[test]
+    fn it_is_ready_from_the_first_discovery_on_and_while_rounds_end() {
+        let mut snapshot = Snapshot { at: now(), ..Snapshot::default() };
+        let told =
+            |snapshot: &Snapshot| ready(snapshot, Duration::from_secs(30)).map_err(|failure| failure.status.as_u16());
+        assert_eq!(told(&snapshot), Err(503));
+        snapshot.listing = Arc::new(Listing { origin: Some(Origin::Pve), ..Listing::default() });
+        assert!(told(&snapshot).unwrap().contains("\"ready\":true"));
+        snapshot.at -= 60_000;
+        assert_eq!(told(&snapshot), Err(503));
+    }
 }

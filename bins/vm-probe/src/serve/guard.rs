@@ -4,6 +4,7 @@ use super::{answer::Failure, token::Token};
 use hyper::{
     HeaderMap, StatusCode, Uri, Version,
     header::{AUTHORIZATION, HOST, HeaderName, ORIGIN},
+    http::uri::Authority,
 };
 use std::net::{IpAddr, SocketAddr};
 
@@ -33,7 +34,7 @@ impl Guard {
             (None, _) if version < Version::HTTP_11 => return Ok(String::new()),
             (None, _) => return Err(bad("no Host")),
         };
-        let named = uri.authority().map(|authority| authority.as_str());
+        let named = uri.authority().map(Authority::as_str);
         if !self.knows(host) || named.is_some_and(|named| !self.knows(named)) {
             return Err(Failure::new(StatusCode::MISDIRECTED_REQUEST, "this daemon is not known by that name")
                 .next("ask by its address, or name it in config.toml: [probe.serve] hosts = [\"…\"]"));

@@ -16,7 +16,10 @@ use hyper::{
     body::Incoming,
     header::{ACCEPT, HeaderName},
 };
-use passthrough::probe::{document, service::Service};
+use passthrough::probe::{
+    document,
+    service::{Service, Snapshot},
+};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{task::spawn_blocking, time::timeout};
 
@@ -98,7 +101,7 @@ impl Server {
             Target::DeepHealthOf(id) => kept(form, &|| documents::deep_health_of(&snapshot, id, form)),
             Target::Instances => kept(Form::Whole, &|| Ok(documents::instances(&snapshot)?.to_string())),
             Target::DiscoveryInfo => kept(Form::Whole, &|| Ok(documents::discovery_info(&snapshot))),
-            Target::RecoveryStatus => self.recovery_status().await,
+            Target::RecoveryStatus => self.recovery_status(snapshot.clone()).await,
             Target::History(id) => self.history(id.clone()).await,
             Target::Metrics => {
                 let open = accepts(headers, "application/openmetrics-text");
@@ -130,23 +133,23 @@ impl Server {
         Ok(stream(self.events.listen(last).ok_or_else(full)?))
     }
 
-    async fn recovery_status(&self) -> Result<Answer, Failure> {
-        let service = self.service.clone();
+    async fn recovery_status(&self, snapshot: Arc<Snapshot>) -> Result<Answer, Failure> {
+        let key = (Target::RecoveryStatus, Form::Whole);
+        if let Some(made) = self.documents.made(&snapshot, &key) {
+            return Ok(whole(StatusCode::OK, JSON, made));
+        }
+        let (service, of) = (self.service.clone(), snapshot.clone());
         let text = Self::aside(move || {
-            let snapshot = service.snapshot();
-            let status = |reading: &Arc<_>| -> (String, serde_json::Value) {
-                let reading: &passthrough::probe::service::Reading = reading;
-                let id = &reading.evidence.instance.id;
+            documents::map(of.readings.iter().map(|reading| {
+                let id = reading.evidence.instance.id.as_str();
                 // Whoever saw none within the hour is not looked up: there may be thousands.
-                let mut past =
-                    if reading.recovery.attempts_last_hour > 0 { service.recoveries(id) } else { Vec::new() };
-                let past = past.split_off(past.len().saturating_sub(PAST));
-                (id.clone(), document::recovery_status(reading, past))
-            };
-            let all: Vec<_> = snapshot.readings.iter().map(status).collect();
-            documents::map(all.iter().map(|(id, status)| (id.as_str(), status.clone())))
+                let past = if reading.recovery.attempts_last_hour > 0 { service.recoveries(id) } else { Vec::new() };
+                let past = &past[past.len().saturating_sub(PAST)..];
+                (id, document::recovery_status(reading, past))
+            }))
         });
-        Ok(whole(StatusCode::OK, JSON, text.await?))
+        let text = text.await?;
+        Ok(whole(StatusCode::OK, JSON, self.documents.keep(&snapshot, key, text)))
     }
 
     async fn history(&self, id: String) -> Result<Answer, Failure> {

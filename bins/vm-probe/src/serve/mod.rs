@@ -8,6 +8,7 @@ mod guard;
 mod handle;
 mod holder;
 mod listen;
+mod listener;
 mod pace;
 mod page;
 mod recover;
@@ -17,13 +18,13 @@ mod target;
 mod tests;
 mod token;
 
-pub use listen::{Listen, consents};
+pub use listen::Listen;
 pub use token::Token;
 
 use anyhow::{Context, Result};
 use connections::Connections;
 use handle::Server;
-use listen::Listener;
+use listener::Listener;
 use passthrough::{
     host::Host,
     probe::service::{Service, Snapshot},

@@ -28,7 +28,7 @@ impl Pace {
         }
         match times.front() {
             Some(oldest) if times.len() >= self.most => {
-                let left = MINUTE - now.saturating_duration_since(*oldest);
+                let left = MINUTE.saturating_sub(now.saturating_duration_since(*oldest));
                 Err(left.as_secs() + 1)
             }
             _ => {

@@ -153,7 +153,7 @@ mod tests {
 
         #[test]
         fn every_id_comes_back_as_it_was_escaped(id in "[^\\p{Cc}]{1,60}") {
-            let escaped: String = id.bytes().map(|byte| format!("%{byte:02x}")).collect();
+            let escaped = id.bytes().fold(String::new(), |text, byte| format!("{text}%{byte:02x}"));
             let uri: Uri = format!("/api/quality/deep-health/{escaped}").parse().unwrap();
             prop_assert_eq!(Target::of(&uri).map_err(|failure| failure.status), Ok(Target::DeepHealthOf(id)));
         }

@@ -28,17 +28,20 @@ impl Slot {
             (&plan.name, id).hash(&mut hasher);
             hasher.finish() % within.max(1)
         };
-        // A clock that was set back must not make it wait until it has caught up.
+        // A clock that was set, either way, or a machine that slept, must neither make it wait until the clock has caught up
+        // nor start all of them at once.
+        let near = interval.max(FIRST);
         let due = match self.due {
-            Some(due) if due <= now.saturating_add(interval) => due,
-            _ => now + phase(interval.min(FIRST)),
+            Some(due) if due <= now.saturating_add(near) && due.saturating_add(near) >= now => due,
+            _ => now.saturating_add(phase(interval.min(FIRST))),
         };
         self.due = Some(due);
         if now < due {
             return false;
         }
-        // In step with where it began; where it has fallen behind, from now on.
-        self.due = Some(if due + interval > now { due + interval } else { now + interval });
+        // In step with where it began.
+        let turns = (now - due) / interval + 1;
+        self.due = Some(due.saturating_add(turns.saturating_mul(interval)));
         true
     }
 }

@@ -163,6 +163,8 @@ struct Found {
     notes: Vec<String>,
     /// Something that keeps it from being called healthy, though nothing is known to be wrong.
     doubt: bool,
+    /// QEMU is there, and its machine is off.
+    off: bool,
 }
 
 impl Found {
@@ -185,7 +187,7 @@ impl Found {
         self.problems.sort_by_key(|problem| Reverse(problem.status));
         let status = match self.problems.first() {
             Some(worst) => worst.status,
-            None if stage == Stage::Off => Status::Stopped,
+            None if stage == Stage::Off || self.off => Status::Stopped,
             None if stage == Stage::On && !self.doubt && case.answered() => Status::Healthy,
             None => Status::Unknown,
         };

@@ -95,7 +95,10 @@ fn run_state(case: &Case, deep: &Deep, state: &str, found: &mut Found) {
         "paused" if case.at_work().is_some() => found.note("paused meanwhile"),
         "paused" => found.note("paused by a person"),
         "suspended" => found.note("the guest sleeps (suspended to memory)"),
-        "shutdown" => found.note("the guest has shut down, and QEMU is about to end"),
+        "shutdown" => {
+            found.off = true;
+            found.note("the guest has shut down, and QEMU is about to end");
+        }
         "prelaunch" => found.note("QEMU is loaded, and its machine not started yet"),
         "inmigrate" => found.note("it is coming from another node"),
         "finish-migrate" => found.note("its migration is about to end"),

@@ -169,7 +169,7 @@ fn what_is_understood_is_no_failure() {
         (Healthy, "its state is being saved", |_, _, d| *d = deep("save-vm")),
         (Healthy, "its state is being restored", |_, _, d| *d = deep("restore-vm")),
         (Healthy, "the guest sleeps (suspended to memory)", |_, _, d| *d = deep("suspended")),
-        (Healthy, "the guest has shut down, and QEMU is about to end", |_, _, d| {
+        (Stopped, "the guest has shut down, and QEMU is about to end", |_, _, d| {
             (*d, d.vnc) = (deep("shutdown"), Vnc::Refused);
         }),
         (Healthy, "a debugger stopped the machine", |_, _, d| *d = deep("debug")),

@@ -34,7 +34,7 @@ pub fn deep_health(reading: &Reading, now: u64) -> Value {
 }
 
 /// One element of `/api/quality/recovery-status`.
-pub fn recovery_status(reading: &Reading, history: Vec<Value>) -> Value {
+pub fn recovery_status(reading: &Reading, history: &[Value]) -> Value {
     let recovery = &reading.recovery;
     let left = recovery.attempts_last_hour < recovery.max_attempts;
     json!({

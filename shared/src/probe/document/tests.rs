@@ -150,7 +150,7 @@ fn the_documents_have_the_keys_that_front_ends_read() {
     assert_eq!(deep["recoveryNeeded"], true);
     assert_eq!(deep["errors"], json!(["the VNC server says nothing"]));
     assert_eq!(deep["deepHealth"]["qemu_healthy"], true);
-    let status = recovery_status(&reading, Vec::new());
+    let status = recovery_status(&reading, &[]);
     assert_eq!((&status["attempts"], &status["canRecover"]), (&json!(0), &json!(false)));
     let mut pod = Instance::new("p-0", Origin::Kubernetes);
     pod.pod = Some(Pod { name: "p-0".into(), namespace: "loco".into(), ip: Some("10.0.0.1".into()), ..Pod::default() });

@@ -11,10 +11,10 @@ use crate::{
         deep::Prober,
         evidence::Evidence,
         fast::Sampler,
-        now,
-        recover::{self, AskedBy, Context},
+        history, now,
+        recover::{self, AskedBy},
         remote,
-        service::{Event, Recovery},
+        service::Event,
         slow,
         source::Directory,
     },
@@ -49,7 +49,11 @@ pub(super) fn discovery(shared: &Arc<Shared>) {
         let events = {
             let mut store = shared.store();
             store.rounds.discovery = millis(begun.elapsed());
-            store.list(listing, now())
+            let events = store.list(listing, now());
+            for aimless in store.aimless() {
+                shared.log().info(&format!("warning: {aimless}"));
+            }
+            events
         };
         shared.tell(&events);
         // What a watch has told lies ready: nobody has to wait for the next round.
@@ -138,29 +142,24 @@ pub(super) fn judge(shared: &Arc<Shared>) {
         let session = shared.session(Duration::from_secs(10));
         let mut events = Vec::new();
         let mut ready = Vec::new();
+        let mut books = None;
         {
             let mut guard = shared.store();
             let store = &mut *guard;
-            let ill = store.ill();
+            let ill_at_once = store.ill();
             let all = time.saturating_sub(judged_at) >= every;
             judged_at = if all { time } else { judged_at };
             for slot in store.slots.values_mut() {
                 if !all && !slot.is_touched() {
                     continue;
                 }
-                let asked = slot.evidence.deep.as_ref().map(|deep| deep.at);
-                let round = std::mem::replace(&mut slot.told, asked) != asked;
+                let round = slot.is_round();
                 let changed = slot.judge(&store.settings.limits, time);
                 // Nothing is planned for what is well, and the books are not read for it.
-                if changed || round && (!slot.verdict.problems.is_empty() || slot.recovery != Recovery::default()) {
-                    let settled = slot.damper.ready_to_act();
-                    let context = Context { asked_by: AskedBy::Policy, force: false, ill_at_once: ill, settled };
-                    let recovery = recover::preview(&session, &slot.evidence, &slot.verdict, &context);
-                    if recovery != slot.recovery {
-                        slot.recovery = recovery;
-                        slot.touch();
-                    }
-                    if slot.recovery.needed && slot.recovery.refused_because.is_none() && !slot.healing {
+                if !slot.planned || slot.is_ill() && (changed || round) {
+                    let books = books.get_or_insert_with(|| recover::books(&session));
+                    let ready_to_heal = slot.plan(&session, ill_at_once, books);
+                    if ready_to_heal {
                         ready.push(slot.evidence.instance.id.clone());
                     }
                 }
@@ -169,10 +168,14 @@ pub(super) fn judge(shared: &Arc<Shared>) {
                     events.extend(store.recorder.reading(&slot.reading(), time));
                 }
             }
-            store.recorder.save_if_due(time).unwrap_or_else(|error| shared.log().info(&format!("history: {error:#}")));
+            let due = store.recorder.due(time);
             let snapshot = store.snapshot(time);
             drop(guard);
             shared.show(snapshot);
+            // A slow disk holds up nobody else.
+            if let Some(Err(error)) = due.map(history::Save::write) {
+                shared.log().info(&format!("history: {error:#}"));
+            }
         }
         shared.tell(&events);
         for id in ready {

@@ -7,9 +7,11 @@ use crate::{
         damping::Damper,
         evidence::Evidence,
         instance::Instance,
+        recover::{self, AskedBy, Books, Context},
         service::{Reading, Recovery},
         verdict::Verdict,
     },
+    session::Session,
 };
 use std::sync::Arc;
 
@@ -29,8 +31,10 @@ pub(super) struct Slot {
     pub(super) slow_due: u64,
     /// When its own report is to be asked for next.
     pub(super) remote_due: u64,
-    /// When QEMU said what was recorded last.
-    pub(super) told: Option<u64>,
+    /// When was measured what was recorded last.
+    told: u64,
+    /// Whether the books were looked at for it.
+    pub(super) planned: bool,
     /// Whether a recovery is under way.
     pub(super) healing: bool,
     patience: Patience,
@@ -48,7 +52,8 @@ impl Slot {
             deep_due: 0,
             slow_due: 0,
             remote_due: 0,
-            told: None,
+            told: 0,
+            planned: false,
             healing: false,
             patience,
             reading: None,
@@ -62,6 +67,36 @@ impl Slot {
         let changed = verdict != self.verdict;
         self.verdict = verdict;
         changed
+    }
+
+    /// Whether QEMU, its own report or its source has newly said something, which is a round.
+    pub(super) fn is_round(&mut self) -> bool {
+        let evidence = &self.evidence;
+        let said = evidence.deep.as_ref().map(|deep| deep.at).max(evidence.remote.as_ref().map(|remote| remote.at));
+        let said = said.unwrap_or(evidence.instance.seen_at);
+        std::mem::replace(&mut self.told, said) != said
+    }
+
+    /// Whether there is anything to plan, or was.
+    pub(super) fn is_ill(&self) -> bool {
+        !self.verdict.problems.is_empty() || self.recovery.needed || self.recovery.attempts_last_hour > 0
+    }
+
+    /// Plans what may be done, as a person may; whether the policy may do it, too.
+    pub(super) fn plan(&mut self, session: &Session, ill_at_once: usize, books: &Books) -> bool {
+        self.planned = true;
+        let preview = |context: &Context| recover::preview_by(session, &self.evidence, &self.verdict, context, books);
+        let recovery = preview(&Context::person(ill_at_once));
+        if recovery != self.recovery {
+            self.recovery = recovery;
+            self.touch();
+        }
+        if self.healing || !self.recovery.needed || self.recovery.refused_because.is_some() {
+            return false;
+        }
+        let settled = self.damper.ready_to_act();
+        let context = Context { asked_by: AskedBy::Policy, force: false, ill_at_once, settled };
+        recover::preview_by(session, &self.evidence, &self.verdict, &context, books).refused_because.is_none()
     }
 
     /// Whether something new was measured since it was last shown.

@@ -8,7 +8,7 @@ use crate::{
         checks::{Checks, Job},
         classify::Patience,
         deep::Target,
-        evidence::{Checked, Deep, Fast, Remote, Slow},
+        evidence::{Agent, Checked, Deep, Fast, Remote, Slow},
         history::Recorder,
         instance::{Instance, Power},
         look::target,
@@ -75,11 +75,25 @@ impl Store {
                 events.push(event(&id, format!("{id} is gone")));
             }
         }
+        for slot in self.slots.values_mut() {
+            let checks = &self.checks;
+            let before = slot.evidence.checks.len();
+            let instance = &slot.evidence.instance;
+            slot.evidence.checks.retain(|name, _| checks.applies(name, instance));
+            if slot.evidence.checks.len() != before {
+                slot.touch();
+            }
+        }
         self.listing = listing;
         for event in &events {
             self.recorder.event(event.id.as_deref().unwrap_or_default(), event);
         }
         events
+    }
+
+    /// Checks that are for a VM that there is not: once told.
+    pub(super) fn aimless(&mut self) -> Vec<String> {
+        self.checks.unknown(&self.listing.instances)
     }
 
     /// Whom to ask now, at most so many.
@@ -133,6 +147,9 @@ impl Store {
     }
 
     pub(super) fn slow(&mut self, id: &str, slow: Slow) {
+        if let Some(Agent::Ok { addresses, .. }) = slow.agent.get() {
+            self.checks.learn(id, addresses);
+        }
         self.put(id, |slot| slot.evidence.slow = Some(Arc::new(slow)));
     }
 

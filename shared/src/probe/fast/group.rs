@@ -7,7 +7,11 @@ use crate::{
     probe::{evidence::Pressure, figure::Figure},
     reread::{Pool, Reread},
 };
-use std::path::{Path, PathBuf};
+use std::{
+    borrow::Cow,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 pub(super) const CPU: &str = "cgroup cpu.stat";
 const MEMORY: &str = "cgroup memory.current";
@@ -15,13 +19,19 @@ const PRESSURE: &str = "cgroup *.pressure";
 /// Where PVE puts a VM.
 const PVE: &str = "qemu.slice/{vmid}.scope";
 
+type Average = Result<f64, Cow<'static, str>>;
+
 /// The files of one group.
 #[derive(Debug)]
 pub(super) struct Group {
     cpu: Reread,
     memory: Reread,
     memory_stat: Reread,
+    /// There are layouts that have processor times here, and memory elsewhere.
+    no_memory: bool,
     pressure: [Reread; 3],
+    averages: Option<[Average; 3]>,
+    turn: usize,
     most_cpu: Reread,
     most_memory: Reread,
 }
@@ -33,7 +43,10 @@ impl Group {
             cpu: file("cpu.stat"),
             memory: file("memory.current"),
             memory_stat: file("memory.stat"),
+            no_memory: false,
             pressure: ["cpu.pressure", "memory.pressure", "io.pressure"].map(file),
+            averages: None,
+            turn: 0,
             most_cpu: file("cpu.max"),
             most_memory: file("memory.max"),
         }
@@ -46,8 +59,12 @@ impl Group {
 
     /// Bytes of memory without the page cache. Shared memory counts as cache, and may be the guest's.
     pub fn memory(&mut self, pool: &mut Pool) -> Figure<u64> {
-        let current = text(pool.read(&mut self.memory), |text| text.trim().parse::<u64>().ok());
-        let value = current.and_then(|current| {
+        if self.no_memory {
+            return Figure::unknown(MEMORY, "the group has no such file");
+        }
+        let current = pool.read(&mut self.memory);
+        self.no_memory = current.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound);
+        let value = text(current, |text| text.trim().parse::<u64>().ok()).and_then(|current| {
             let cache = text(pool.read(&mut self.memory_stat), |text| {
                 Some(number(text, "file")?.saturating_sub(number(text, "shmem").unwrap_or(0)))
             });
@@ -56,17 +73,21 @@ impl Group {
         Figure { value, source: MEMORY }
     }
 
-    /// How much its tasks wait. A kernel may have been told not to count that.
+    /// How much its tasks wait. A kernel may have been told not to count that. These are averages over a minute: after the
+    /// first round, one of the three files is read in each.
     pub fn pressure(&mut self, pool: &mut Pool) -> Figure<Pressure> {
-        let mut reason = None;
-        let [cpu, memory, io] = self.pressure.each_mut().map(|file| {
-            let average = text(pool.read(file), average);
-            average.map_err(|why| reason.get_or_insert(why).clone()).ok()
-        });
-        match reason {
-            Some(reason) if cpu.is_none() && memory.is_none() && io.is_none() => Figure::unknown(PRESSURE, reason),
-            _ => Figure::known(PRESSURE, Pressure { cpu, memory, io }),
+        let first = self.averages.is_none();
+        let averages =
+            self.averages.get_or_insert_with(|| self.pressure.each_mut().map(|file| text(pool.read(file), average)));
+        if !first {
+            self.turn = (self.turn + 1) % averages.len();
+            averages[self.turn] = text(pool.read(&mut self.pressure[self.turn]), average);
         }
+        if let [Err(reason), Err(_), Err(_)] = averages {
+            return Figure::unknown(PRESSURE, reason.clone());
+        }
+        let [cpu, memory, io] = averages.each_ref().map(|average| average.as_ref().ok().copied());
+        Figure::known(PRESSURE, Pressure { cpu, memory, io })
     }
 
     /// How many processors it may use; `None` where there is no limit.

@@ -51,7 +51,7 @@ impl Card {
             Ok(true) => {
                 let link = self.tap.link(pool);
                 reading.up = figure(link.map(|link| link == Link::Up));
-                reading.path = figure(self.way.look(&self.tap, round, pool, &mut reading.bridge));
+                reading.path = figure(self.way.look(&mut self.tap, round, pool, &mut reading.bridge));
                 reading.counters = counters(round, &self.nic.tap);
                 reading.rates = self.rates(&reading.counters, round.now);
             }

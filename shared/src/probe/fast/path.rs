@@ -50,7 +50,7 @@ impl Way {
     /// that which the tap is in goes to `bridge`.
     pub fn look(
         &mut self,
-        tap: &Interface,
+        tap: &mut Interface,
         round: &mut Round<'_>,
         pool: &mut Pool,
         bridge: &mut Option<String>,
@@ -69,9 +69,9 @@ impl Way {
         if wall.bridge.link(pool)? == Link::Down {
             return Ok(Path::Down(wall.bridge.name().to_owned()));
         }
-        for interface in [tap, inside] {
-            if interface.master()?.as_deref() != Some(wall.bridge.name()) {
-                return Ok(no_port(interface, wall.bridge.name()));
+        for interface in [tap, &mut *inside] {
+            if interface.master(pool)? != Some(wall.bridge.name()) {
+                return Ok(no_port(interface.name(), wall.bridge.name()));
             }
         }
         if switched {
@@ -79,7 +79,7 @@ impl Way {
             return Ok(if down { Path::Down(inside.name().to_owned()) } else { Path::Whole });
         }
         match wall.outside.link(pool)? {
-            Link::Up => port(&wall.outside, expected, round, pool, bridge),
+            Link::Up => port(&mut wall.outside, expected, round, pool, bridge),
             Link::Down => Ok(Path::Down(wall.outside.name().to_owned())),
             // One end of a cable has no carrier when the other is down.
             Link::NoCarrier => Ok(Path::Down(inside.name().to_owned())),
@@ -105,13 +105,13 @@ impl Expected<'_> {
 
 /// Whether the last interface is a port of its bridge, and the bridge is up.
 fn port(
-    last: &Interface,
+    last: &mut Interface,
     expected: Expected<'_>,
     round: &mut Round<'_>,
     pool: &mut Pool,
     bridge: &mut Option<String>,
 ) -> io::Result<Path> {
-    let master = last.master()?;
+    let master = last.master(pool)?.map(str::to_owned);
     if let Some(name) = expected.bridge
         && !round.has(name)
     {
@@ -123,7 +123,7 @@ fn port(
         (None, Some(name)) if round.bridge(name, pool)? == Bridge::Foreign => {
             return Err(io::Error::other(format!("{name} is no bridge of the kernel's, its ports cannot be told")));
         }
-        (_, Some(name)) => return Ok(no_port(last, name)),
+        (_, Some(name)) => return Ok(no_port(last.name(), name)),
         (_, None) => return Err(io::Error::other("it is in no bridge, and none is told")),
     };
     bridge.get_or_insert_with(|| name.to_owned());
@@ -133,6 +133,6 @@ fn port(
     })
 }
 
-fn no_port(interface: &Interface, bridge: &str) -> Path {
-    Path::NoPort { interface: interface.name().to_owned(), bridge: bridge.to_owned() }
+fn no_port(interface: &str, bridge: &str) -> Path {
+    Path::NoPort { interface: interface.to_owned(), bridge: bridge.to_owned() }
 }

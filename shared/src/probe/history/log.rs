@@ -75,11 +75,6 @@ impl Log {
         self.events.iter().skip(self.events.len() - self.unsaved)
     }
 
-    /// Those that are worth a place on disk when it becomes small.
-    pub(super) fn newest(&self, most: usize) -> impl Iterator<Item = &Entry> {
-        self.events.iter().skip(self.events.len().saturating_sub(most))
-    }
-
     pub(super) fn saved(&mut self) {
         self.unsaved = 0;
     }

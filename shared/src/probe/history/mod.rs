@@ -7,11 +7,13 @@ mod figures;
 mod log;
 mod record;
 mod ring;
+mod save;
 #[cfg(test)]
 mod tests;
 
 pub use record::{Record, read};
 pub use ring::{COLUMNS, Point};
+pub use save::Save;
 
 use super::service::{Event, Reading};
 use crate::host::Host;
@@ -80,6 +82,7 @@ impl Recorder {
             entry.log.push(event, MOST_EVENTS);
         });
         for entry in entries.values_mut() {
+            entry.log.saved();
             entry.known.status = entry.known.status.or(entry.ring.last().map(Packed::status));
         }
         Self { files, entries, saved }
@@ -117,22 +120,35 @@ impl Recorder {
         Some(document(id, entry.ring.points(), entry.log.iter()))
     }
 
-    /// Writes what is new, when that is due.
-    pub fn save_if_due(&mut self, now: u64) -> Result<()> {
+    /// What is new, when that is due. It is better written without holding anything that others wait for.
+    pub fn due(&mut self, now: u64) -> Option<Save> {
         let vms = u64::try_from(self.entries.len()).unwrap_or(u64::MAX);
         let period = PERIOD.saturating_mul(vms.div_ceil(VMS_A_PERIOD).max(1));
         // A clock that was set back must not make this wait until it has caught up.
-        if now.abs_diff(self.saved) < period { Ok(()) } else { self.save(now) }
+        (now.abs_diff(self.saved) >= period).then(|| self.take(now))
+    }
+
+    /// Writes what is new, when that is due.
+    pub fn save_if_due(&mut self, now: u64) -> Result<()> {
+        self.due(now).map_or(Ok(()), Save::write)
     }
 
     /// Writes what is new: at the end of the daemon.
     pub fn save(&mut self, now: u64) -> Result<()> {
+        self.take(now).write()
+    }
+
+    fn take(&mut self, now: u64) -> Save {
         let before = std::mem::replace(&mut self.saved, now);
         let since = if before > now { now.saturating_sub(PERIOD) } else { before };
         self.entries.retain(|_, entry| now.saturating_sub(entry.heard) < KEPT);
-        let means = self.entries.iter().filter_map(|(id, entry)| Some((id.as_str(), entry.ring.mean(since)?)));
-        self.files.append_readings(now, means)?;
-        self.files.append_events(self.entries.iter_mut().map(|(id, entry)| (id.as_str(), &mut entry.log)))
+        let mut save = Save::new(&self.files);
+        save.readings(now, self.entries.iter().filter_map(|(id, entry)| Some((id.as_str(), entry.ring.mean(since)?))));
+        for (id, entry) in &mut self.entries {
+            save.events(id, &entry.log);
+            entry.log.saved();
+        }
+        save
     }
 
     fn entry(&mut self, id: &str, now: u64) -> Option<&mut Entry> {

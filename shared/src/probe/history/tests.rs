@@ -94,6 +94,8 @@ fn what_changes_is_told_once_also_after_a_restart() {
     assert_eq!(document["events"].as_array().unwrap().len(), 5);
     assert_eq!(document["readings"].as_array().unwrap().last().unwrap()["status"], "healthy");
     assert_eq!(recorder.document("112"), None);
+    recorder.save(START + 91_000).unwrap();
+    assert_eq!(read(&host, "111").unwrap().events.len(), 5, "nothing is written twice");
 }
 
 #[test]
@@ -213,6 +215,24 @@ fn a_thousand_vms_stay_within_some_megabytes() {
     assert!(size("events.jsonl") < 3 << 20, "{}", size("events.jsonl"));
     let packed: usize = recorder.entries.values().map(|entry| entry.ring.points().count()).sum();
     assert_eq!(packed, 240_000);
+}
+
+#[test]
+fn one_that_comes_and_goes_does_not_push_out_what_others_did() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = Host::new(dir.path());
+    let mut recorder = Recorder::new(&host);
+    let event = |text: String| Event { at: START, kind: "recovery", id: None, text };
+    recorder.event("quiet", &event("once".into()));
+    for n in 0..20_000 {
+        recorder.event("busy", &event(format!("{n} {}", "x".repeat(80))));
+        if n % 100 == 99 {
+            recorder.save(START).unwrap();
+        }
+    }
+    assert_eq!(read(&host, "quiet").unwrap().events.len(), 1);
+    let busy = read(&host, "busy").unwrap().events;
+    assert!(busy.last().unwrap().text.starts_with("19999 ") && busy.len() < 15_000, "{}", busy.len());
 }
 
 proptest! {

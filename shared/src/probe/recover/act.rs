@@ -33,6 +33,9 @@ const MONITOR: Duration = Duration::from_secs(10);
 /// How long QEMU may take to reset a machine.
 const RESET: Duration = Duration::from_secs(5);
 const TICK: Duration = Duration::from_millis(100);
+/// A start that met a lock is tried so often, with such a pause.
+const TRIES: u32 = 3;
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// The states out of which only a reset leads.
 const HELD: [&str; 3] = ["internal-error", "guest-panicked", "watchdog"];
@@ -76,9 +79,22 @@ fn stop(session: &Session, vmid: u32) -> Result<()> {
     if pve::qemu_pid(&session.host, vmid).is_none() { Ok(()) } else { stopped }
 }
 
-/// Starts a VM.
+/// Starts a VM. What PVE still does about its end, such as `qm cleanup`, holds its lock for a while.
 pub(super) fn start(host: &Host, vmid: u32) -> Result<()> {
-    qm_verb(host, "start", vmid, Deadline::after(START))
+    let deadline = Deadline::after(START);
+    let mut tries = 1..TRIES;
+    loop {
+        let error = match qm_verb(host, "start", vmid, deadline) {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        let locked =
+            ["can't lock file", "got timeout", "is locked"].iter().any(|words| error.to_string().contains(words));
+        if !locked || tries.next().is_none() || deadline.remaining() < AGAIN || pve::qemu_pid(host, vmid).is_some() {
+            return Err(error.context(format!("VM {vmid} is stopped now, and could not be started")));
+        }
+        thread::sleep(AGAIN);
+    }
 }
 
 fn qm_verb(host: &Host, verb: &str, vmid: u32, deadline: Deadline) -> Result<()> {

@@ -64,7 +64,7 @@ fn one(host: &Host, disk: &Disk, deadline: &Deadline) -> Cause {
         }
         Ok(Ok(Storage::ReadOnly)) => Cause::Still(format!("the storage of {shown} is read-only")),
         Ok(Ok(Storage::Room { free, size })) if free < ROOM.min(size / PART) => {
-            Cause::Still(format!("the storage of {shown} has only {} KiB left", free / 1024))
+            Cause::Still(format!("the storage of {shown} has only {} KiB of space left", free / 1024))
         }
         Ok(Ok(Storage::Room { .. })) if full => Cause::Gone,
         Ok(Ok(Storage::Room { .. })) => {

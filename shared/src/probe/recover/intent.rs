@@ -12,9 +12,10 @@ use super::{
 use crate::{
     config::probe::Origin,
     deadline::Deadline,
+    fault::Fault,
     host::names,
     lock::Locks,
-    probe::instance::Instance,
+    probe::{classify::clean, instance::Instance},
     pve::{self, config_lock},
     session::Session,
     state,
@@ -219,10 +220,14 @@ fn restart(session: &Session, vmid: u32) -> Result<Option<String>> {
     while config_lock::locked_by(&session.host, vmid).is_some() && !deadline.expired() {
         thread::sleep(TICK);
     }
-    let locked =
-        config_lock::locked_by(&session.host, vmid).is_some() || pve::load(&session.host, vmid)?.lock.is_some();
-    if pve::qemu_pid(&session.host, vmid).is_some() || locked {
+    if pve::qemu_pid(&session.host, vmid).is_some() {
         return Ok(None);
+    }
+    let lock = pve::load(&session.host, vmid)?.lock;
+    let lock = lock.or_else(|| Some(format!("by pid {}", config_lock::locked_by(&session.host, vmid)?)));
+    if let Some(lock) = lock {
+        let why = format!("VM {vmid} is stopped, and locked ({}): it was not started again", clean(&lock));
+        return Fault::busy(why).next(format!("qm start {vmid}")).fail();
     }
     act::start(&session.host, vmid)?;
     Ok(Some(format!("it had stopped VM {vmid}, which was started again")))

@@ -20,7 +20,11 @@ pub use plan::{Plan, Step};
 pub use run::run;
 
 use super::{evidence::Evidence, service, verdict::Verdict};
-use crate::{budget::Budget, fault::Fault, session::Session};
+use crate::{
+    budget::{self, Budget},
+    fault::Fault,
+    session::Session,
+};
 use serde::{Deserialize, Serialize};
 
 /// So many recoveries of one instance in an hour.
@@ -30,13 +34,16 @@ const BOOK: Budget = Budget { name: "probe-recoveries", most: MOST };
 /// How long to wait after the first, the second and the third recovery within the hour, in seconds.
 const BACK_OFF: [u64; MOST] = [60, 5 * 60, 20 * 60];
 
+/// The books of all instances, as they were read.
+pub type Books = budget::Read;
+
 /// Who wants a recovery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AskedBy {
-    /// A person at the command line, who typed `--apply`: no policy is needed then.
+    /// A person at the command line, who typed `--apply`: neither policy nor damping is needed then.
     Person,
-    /// Somebody with the token of the API.
+    /// Somebody with the token of the API: the same.
     Api,
     /// The policy alone.
     Policy,
@@ -116,8 +123,24 @@ impl Ended {
 
 /// What would be done, and why it may not.
 pub fn preview(session: &Session, evidence: &Evidence, verdict: &Verdict, context: &Context) -> service::Recovery {
+    preview_by(session, evidence, verdict, context, &books(session))
+}
+
+/// The books of all instances, to be read once for a round of previews.
+pub fn books(session: &Session) -> Books {
+    BOOK.read(&session.host)
+}
+
+/// The same with books that were read before.
+pub fn preview_by(
+    session: &Session,
+    evidence: &Evidence,
+    verdict: &Verdict,
+    context: &Context,
+    books: &Books,
+) -> service::Recovery {
     let id = &evidence.instance.id;
-    let used = BOOK.times(&session.host, id);
+    let used = books.times(id);
     let plan = plan::plan(&session.host, evidence, verdict, &session.config.probe.recovery);
     let refused = || {
         let refused = refuse::look(session, evidence, verdict, &plan, context);

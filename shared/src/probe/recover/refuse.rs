@@ -163,7 +163,7 @@ fn policy(
     };
     let word = verdict.failure_type.word();
     let why = format!("recovery of the class {word} is not switched on ({word} in [probe.recovery])");
-    let consent = context.asked_by == AskedBy::Person;
+    let consent = context.asked_by != AskedBy::Policy;
     (!allowed && !consent).then(|| Fault::refused(why).next(format!("vm-probe recover {id} --apply")))
 }
 
@@ -175,13 +175,13 @@ fn storage(session: &Session, plan: &Plan, context: &Context) -> Option<Fault> {
     match cause::look(&session.host, &plan.disks, &session.deadline.within(LOOK)) {
         cause::Cause::Gone => None,
         cause::Cause::Still(why) => Some(Fault::refused(format!("the cause is still there: {why}")).next("df -h")),
-        cause::Cause::Unknown(_) if context.asked_by == AskedBy::Person => None,
+        cause::Cause::Unknown(_) if context.asked_by != AskedBy::Policy => None,
         cause::Cause::Unknown(why) => Some(Fault::refused(format!("whether the cause is gone is not known: {why}"))),
     }
 }
 
 fn damped(session: &Session, evidence: &Evidence, context: &Context) -> Option<Fault> {
-    if context.force || context.asked_by == AskedBy::Person {
+    if context.force || context.asked_by != AskedBy::Policy {
         return None;
     }
     if let Err(why) = &context.settled {

@@ -7,7 +7,6 @@ use super::{
 };
 use crate::{
     config::probe::Class,
-    deadline::Deadline,
     fault::Fault,
     lock::Locks,
     probe::{
@@ -167,7 +166,7 @@ impl Recovery<'_> {
         let live = self.session.host.is_live();
         let time = if self.plan.restarts() { BOOT } else { SETTLE };
         // A tree that stands in for a host does not change by itself.
-        let until = if live { Deadline::after(time) } else { Deadline::after(Duration::ZERO) };
+        let until = self.session.deadline.within(if live { time } else { Duration::ZERO });
         loop {
             if live {
                 // A disk that is still full stops the machine again, but not at once.
@@ -187,11 +186,11 @@ impl Recovery<'_> {
         let mut unknown = Vec::new();
         for symptom in self.plan.treats.iter().map(|problem| &problem.symptom) {
             let problem = self.verdict.problems.iter().find(|problem| problem.symptom == *symptom);
-            let taken = damping::stamp(symptom, &self.evidence);
-            let anew = taken.is_some_and(|at| at >= acted) && damping::looked(symptom, &self.evidence);
+            let anew = damping::stamp(symptom, &self.evidence).is_some_and(|at| at >= acted);
+            let works = !matches!(self.verdict.status, Status::Unknown | Status::Stopped);
             match problem {
                 Some(problem) if anew => open.push(problem.text.clone()),
-                None if anew && !matches!(self.verdict.status, Status::Unknown | Status::Stopped) => {}
+                None if anew && works && damping::looked(symptom, &self.evidence) => {}
                 _ => unknown.push(symptom.to_string()),
             }
         }

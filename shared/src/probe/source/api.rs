@@ -3,7 +3,6 @@
 
 use super::NAME;
 use crate::{
-    clock,
     config::probe::Origin,
     plain::plain,
     probe::instance::{Instance, Power, Reported},
@@ -12,11 +11,10 @@ use crate::{
 
 /// What the API listed, as instances.
 pub(super) fn instances(resources: &Resources) -> Vec<Instance> {
-    let at = clock::millis();
-    resources.vms.iter().map(|vm| instance(vm, resources, at)).collect()
+    resources.vms.iter().map(|vm| instance(vm, resources)).collect()
 }
 
-fn instance(vm: &Vm, resources: &Resources, at: u64) -> Instance {
+fn instance(vm: &Vm, resources: &Resources) -> Instance {
     let mut instance = Instance::new(vm.vmid.to_string(), Origin::Api);
     let node_online = vm.node.as_ref().and_then(|node| resources.nodes.get(node)).copied();
     instance.vmid = Some(vm.vmid);
@@ -49,7 +47,7 @@ fn instance(vm: &Vm, resources: &Resources, at: u64) -> Instance {
         uptime: vm.uptime,
         node_online,
     });
-    instance.seen_at = at;
+    instance.seen_at = resources.at;
     instance
 }
 

@@ -2,7 +2,10 @@
 //! kept and called stale, rather than another source's VMs shown in its place. Only the list written down by hand stands in
 //! for a source that never answered.
 
-use super::{api, file, kubernetes, local, told};
+#[cfg(test)]
+mod tests;
+
+use super::{api, file, kubernetes, local, patient::Patient, told};
 use crate::{
     clock,
     config::probe::{Origin, Settings},
@@ -17,15 +20,20 @@ use crate::{
     pve::api::Client,
 };
 use anyhow::Result;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// The order in which sources are tried.
 const ORDER: [Origin; 5] = [Origin::Pve, Origin::Api, Origin::Kubernetes, Origin::File, Origin::Container];
 
+const NO_PVE: &str = "this is no Proxmox VE host: there is no /etc/pve/qemu-server";
+
+/// A source that is not asked is looked for no longer than this.
+const GLANCE: Duration = Duration::from_secs(1);
+
 /// Whether a source can be asked.
 enum Presence {
-    /// It can.
-    There,
+    /// It can; what was read to find that out need not be read again.
+    There(Option<Result<Vec<Instance>>>),
     /// It cannot: why, and what would change that.
     Absent(String, Option<String>),
 }
@@ -35,6 +43,7 @@ pub struct Directory {
     host: Host,
     settings: Settings,
     chosen: Option<Origin>,
+    local: Patient<Option<Result<Vec<Instance>>>>,
     api: Option<Client>,
     watching: bool,
     follow: Option<Follow>,
@@ -48,6 +57,7 @@ impl Directory {
             host: host.clone(),
             settings: settings.clone(),
             chosen: settings.source,
+            local: Patient::default(),
             api: None,
             watching: false,
             follow: None,
@@ -72,15 +82,20 @@ impl Directory {
         let mut attempts = Vec::new();
         for source in ORDER {
             let attempt = match (&listing, self.chosen) {
-                (None, Some(chosen)) if chosen == source => self.ask(source, deadline, &mut listing),
-                (None, None) => match self.presence(source) {
-                    Presence::There => {
+                (None, Some(chosen)) if chosen == source => {
+                    let found = self.instances(source, deadline);
+                    self.answered(source, found, &mut listing)
+                }
+                (None, None) => match self.presence(source, deadline) {
+                    Presence::There(read) => {
                         self.chosen = Some(source);
-                        self.ask(source, deadline, &mut listing)
+                        let read = read.map(|found| found.map(|all| (all, clock::millis())));
+                        let found = read.unwrap_or_else(|| self.instances(source, deadline));
+                        self.answered(source, found, &mut listing)
                     }
                     Presence::Absent(why, next) => absent(source, why, next),
                 },
-                _ => self.leave(source),
+                _ => self.leave(source, &deadline.within(GLANCE)),
             };
             attempts.push(attempt);
         }
@@ -90,9 +105,9 @@ impl Directory {
         self.listing()
     }
 
-    /// Asks the chosen source.
-    fn ask(&mut self, source: Origin, deadline: &Deadline, listing: &mut Option<Listing>) -> Attempt {
-        match self.instances(source, deadline) {
+    /// What the chosen source said, or what there is instead.
+    fn answered(&self, source: Origin, found: Result<(Vec<Instance>, u64)>, listing: &mut Option<Listing>) -> Attempt {
+        match found {
             Ok((instances, at)) => {
                 let detail = count(instances.len());
                 let next = hint(source, &instances);
@@ -132,12 +147,15 @@ impl Directory {
     /// The instances of a source, and when it said so.
     fn instances(&mut self, source: Origin, deadline: &Deadline) -> Result<(Vec<Instance>, u64)> {
         let all = match source {
-            Origin::Pve => local::list(&self.host),
+            Origin::Pve => {
+                self.own(deadline).unwrap_or_else(|| Fault::problem(NO_PVE).next("systemctl status pve-cluster").fail())
+            }
             Origin::File => file::list(&self.host, &self.settings),
             Origin::Container => container(&self.host, &self.settings),
             Origin::Api => {
                 let resources = self.client()?.cluster_resources(deadline)?;
-                Ok(api::instances(&resources))
+                // It may have said so a few seconds ago.
+                return Ok((api::instances(&resources), resources.at));
             }
             Origin::Kubernetes => return self.pods(deadline),
         };
@@ -168,6 +186,19 @@ impl Directory {
         }
     }
 
+    /// The VMs of this host; `None` where it is no PVE host.
+    fn own(&mut self, deadline: &Deadline) -> Option<Result<Vec<Instance>>> {
+        let host = self.host.clone();
+        match self.local.ask(deadline, move || local::look(&host)) {
+            Ok(Some(found)) => found,
+            Ok(None) => {
+                let what = format!("{}: no answer by the deadline", self.host.shown(&self.host.pve()));
+                Some(Fault::wedged(what).next("systemctl status pve-cluster").fail())
+            }
+            Err(error) => Some(Err(error.into())),
+        }
+    }
+
     /// The API's client, which also limits how often it is asked. Made anew until the settings are good.
     fn client(&mut self) -> Result<&mut Client> {
         match &mut self.api {
@@ -176,15 +207,17 @@ impl Directory {
         }
     }
 
-    fn presence(&self, source: Origin) -> Presence {
+    fn presence(&mut self, source: Origin, deadline: &Deadline) -> Presence {
         let absent = |why: &str, next: Option<&str>| Presence::Absent(why.to_owned(), next.map(str::to_owned));
         match source {
-            Origin::Pve if local::is_there(&self.host) || local::is_dark(&self.host) => Presence::There,
-            Origin::Pve => absent("this is no Proxmox VE host: there is no /etc/pve/qemu-server", None),
+            Origin::Pve => match self.own(deadline) {
+                Some(found) => Presence::There(Some(found)),
+                None => absent(NO_PVE, None),
+            },
             Origin::File => {
                 let path = file::path(&self.host, &self.settings);
                 if path.exists() {
-                    return Presence::There;
+                    return Presence::There(None);
                 }
                 Presence::Absent(
                     format!("{}: no such file", self.host.shown(&path)),
@@ -192,17 +225,19 @@ impl Directory {
                 )
             }
             Origin::Container => match container(&self.host, &self.settings) {
-                Ok(_) => Presence::There,
+                Ok(_) => Presence::There(None),
                 Err(error) => {
                     let (why, next) = told(&error);
                     Presence::Absent(why, next)
                 }
             },
-            Origin::Api if self.settings.api.url.is_some() => Presence::There,
+            Origin::Api if self.settings.api.url.is_some() => Presence::There(None),
             Origin::Api => {
                 absent("no address is given", Some("vm-probe list --api https://HOST:8006 --api-token-file FILE"))
             }
-            Origin::Kubernetes if crate::kubernetes::is_there(&self.host, &self.settings.kubernetes) => Presence::There,
+            Origin::Kubernetes if crate::kubernetes::is_there(&self.host, &self.settings.kubernetes) => {
+                Presence::There(None)
+            }
             Origin::Kubernetes => absent(
                 "this is no pod with a service account, and no address is given",
                 Some("kubectl proxy, and [probe.kubernetes] url = \"http://127.0.0.1:8001\""),
@@ -211,11 +246,11 @@ impl Directory {
     }
 
     /// A source that is not asked, as another one is.
-    fn leave(&self, source: Origin) -> Attempt {
+    fn leave(&mut self, source: Origin, deadline: &Deadline) -> Attempt {
         let word = self.chosen.map_or("another one", Origin::word);
-        match self.presence(source) {
+        match self.presence(source, deadline) {
             Presence::Absent(why, next) => absent(source, why, next),
-            Presence::There if source == Origin::File => match file::list(&self.host, &self.settings) {
+            Presence::There(_) if source == Origin::File => match file::list(&self.host, &self.settings) {
                 Ok(all) => {
                     let detail = format!("{}; not asked, as {word} is", count(all.len()));
                     Attempt { source, available: true, detail, next: Some("vm-probe list --source file".to_owned()) }
@@ -225,7 +260,7 @@ impl Directory {
                     absent(source, why, next)
                 }
             },
-            Presence::There => Attempt {
+            Presence::There(_) => Attempt {
                 source,
                 available: false,
                 detail: format!("there; not asked, as {word} is"),
@@ -259,153 +294,5 @@ fn count(number: usize) -> String {
     match number {
         1 => "1 instance".to_owned(),
         n => format!("{n} instances"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::web::fake::{Server, json, reply};
-    use std::{
-        fs,
-        io::Write,
-        os::unix::fs::PermissionsExt,
-        thread,
-        time::{Duration, Instant},
-    };
-
-    fn tree() -> (tempfile::TempDir, Host) {
-        let dir = tempfile::tempdir().unwrap();
-        let host = Host::new(dir.path());
-        fs::create_dir_all(host.instances_file().parent().unwrap()).unwrap();
-        (dir, host)
-    }
-
-    fn soon() -> Deadline {
-        Deadline::after(Duration::from_secs(5))
-    }
-
-    fn attempt(listing: &Listing, source: Origin) -> &Attempt {
-        listing.attempts.iter().find(|attempt| attempt.source == source).unwrap()
-    }
-
-    #[test]
-    fn a_machine_without_any_source_says_what_to_do() {
-        let (_dir, host) = tree();
-        let mut directory = Directory::new(&host, &Settings::default());
-        assert_eq!(directory.listing().origin, None);
-        let listing = directory.refresh(&soon());
-        assert_eq!((listing.origin, listing.at, listing.stale), (None, 0, false));
-        assert_eq!(listing.attempts.len(), 5);
-        assert!(listing.attempts.iter().all(|attempt| !attempt.available && !attempt.detail.is_empty()));
-        assert!(attempt(&listing, Origin::File).detail.contains("/etc/pve-hooks/instances.json: no such file"));
-    }
-
-    #[test]
-    fn the_host_comes_first_and_the_list_is_told_of() {
-        let (_dir, host) = tree();
-        fs::create_dir_all(host.vm_configs()).unwrap();
-        fs::write(host.vm_configs().join("111.conf"), "name: a\n").unwrap();
-        fs::write(host.instances_file(), "[{\"id\":\"x\"},{\"id\":\"y\"}]").unwrap();
-        let listing = Directory::new(&host, &Settings::default()).refresh(&soon());
-        assert_eq!((listing.origin, listing.instances.len()), (Some(Origin::Pve), 1));
-        assert!(listing.at > 0 && !listing.stale);
-        assert!(attempt(&listing, Origin::File).detail.starts_with("2 instances; not asked"));
-        let named = Settings { source: Some(Origin::File), ..Settings::default() };
-        let listing = Directory::new(&host, &named).refresh(&soon());
-        assert_eq!((listing.origin, listing.instances.len()), (Some(Origin::File), 2));
-    }
-
-    #[test]
-    fn a_source_that_answered_before_is_kept_and_called_stale() {
-        let (_dir, host) = tree();
-        fs::create_dir_all(host.vm_configs()).unwrap();
-        fs::write(host.vm_configs().join("111.conf"), "name: a\n").unwrap();
-        fs::write(host.instances_file(), "[{\"id\":\"x\"}]").unwrap();
-        let mut directory = Directory::new(&host, &Settings::default());
-        let first = directory.refresh(&soon());
-        fs::remove_dir_all(host.vm_configs()).unwrap();
-        let second = directory.refresh(&soon());
-        assert!(second.stale, "{second:?}");
-        assert_eq!((second.origin, second.at, &second.instances), (Some(Origin::Pve), first.at, &first.instances));
-        let told = attempt(&second, Origin::Pve);
-        assert!(!told.available && told.detail.contains("its last list is kept"), "{told:?}");
-        fs::create_dir_all(host.vm_configs()).unwrap();
-        let third = directory.refresh(&soon());
-        assert!(!third.stale && third.instances.is_empty());
-    }
-
-    #[test]
-    fn a_list_that_went_wrong_keeps_what_it_said_before() {
-        let (_dir, host) = tree();
-        fs::write(host.instances_file(), "[{\"id\":\"x\"}]").unwrap();
-        let mut directory = Directory::new(&host, &Settings::default());
-        assert_eq!(directory.refresh(&soon()).instances.len(), 1);
-        fs::write(host.instances_file(), "[{\"id\":\"x\"").unwrap();
-        let listing = directory.refresh(&soon());
-        assert!(listing.stale && listing.instances.len() == 1);
-        assert!(attempt(&listing, Origin::File).detail.starts_with("/etc/pve-hooks/instances.json:1:"));
-    }
-
-    #[test]
-    fn the_list_stands_in_for_a_source_that_never_answered() {
-        let server = Server::start(|_| reply("503 x", "text/plain", ""));
-        let (_dir, host) = tree();
-        fs::write(host.instances_file(), "[{\"id\":\"x\"}]").unwrap();
-        let mut settings = Settings::default();
-        settings.kubernetes.url = Some(server.url());
-        let listing = Directory::new(&host, &settings).refresh(&soon());
-        assert_eq!((listing.origin, listing.stale, listing.instances.len()), (Some(Origin::File), false, 1));
-        let told = attempt(&listing, Origin::Kubernetes);
-        assert!(!told.available && told.detail.contains("503") && told.detail.ends_with("stands in"), "{told:?}");
-        // Who names a source means that one.
-        settings.source = Some(Origin::Kubernetes);
-        let listing = Directory::new(&host, &settings).refresh(&soon());
-        assert_eq!((listing.origin, listing.stale, listing.at), (Some(Origin::Kubernetes), true, 0));
-        assert!(listing.instances.is_empty());
-    }
-
-    #[test]
-    fn a_cluster_is_listed_once_and_followed_by_a_daemon() {
-        let pods = r#"{"kind":"PodList","metadata":{"resourceVersion":"7"},"items":[{"metadata":{"name":"emulator-0"},
-            "status":{"phase":"Running","podIP":"10.0.0.7"}}]}"#;
-        let server = Server::serve(move |request, stream| {
-            if !request.contains("watch=1") {
-                let _ = stream.write_all(&json(pods));
-                return;
-            }
-            let added = r#"{"type":"ADDED","object":{"metadata":{"name":"emulator-1","resourceVersion":"8"}}}"#;
-            let _ = stream.write_all(format!("HTTP/1.1 200 OK\r\n\r\n{added}\n").as_bytes());
-            thread::sleep(Duration::from_secs(60));
-        });
-        let (_dir, host) = tree();
-        let mut settings = Settings::default();
-        settings.kubernetes.url = Some(server.url());
-        let listing = Directory::new(&host, &settings).refresh(&soon());
-        assert_eq!(listing.instances[0].health_url.as_deref(), Some("http://10.0.0.7:8080/health"));
-        let mut directory = Directory::new(&host, &settings).watching();
-        let until = Instant::now() + Duration::from_secs(10);
-        while directory.refresh(&soon()).instances.len() < 2 {
-            assert!(Instant::now() < until, "{:?}", directory.listing());
-            thread::sleep(Duration::from_millis(10));
-        }
-        assert_eq!(server.asked().iter().filter(|request| !request.contains("watch=1")).count(), 2);
-        let listing = directory.listing();
-        assert!(!listing.stale && listing.at > 0 && listing.origin == Some(Origin::Kubernetes));
-    }
-
-    #[test]
-    fn a_token_that_sees_nothing_is_told_how_it_would_see() {
-        let server = Server::start(|_| json(r#"{"data":[]}"#));
-        let (dir, host) = tree();
-        let token = dir.path().join("token");
-        fs::write(&token, "root@pam!probe=uuid").unwrap();
-        fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).unwrap();
-        let mut settings = Settings::default();
-        settings.api.url = Some(server.url());
-        settings.api.token_file = Some(token);
-        let listing = Directory::new(&host, &settings).refresh(&soon());
-        let told = attempt(&listing, Origin::Api);
-        assert!(told.available && told.detail == "0 instances" && told.next.is_some(), "{told:?}");
     }
 }

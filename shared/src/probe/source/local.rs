@@ -20,18 +20,23 @@ use crate::{
 use anyhow::Result;
 use std::{collections::BTreeMap, fs};
 
+/// Every VM of this host; `None` where it is no PVE host.
+pub(super) fn look(host: &Host) -> Option<Result<Vec<Instance>>> {
+    (is_there(host) || is_dark(host)).then(|| list(host))
+}
+
 /// Whether this is a PVE host.
-pub(super) fn is_there(host: &Host) -> bool {
+fn is_there(host: &Host) -> bool {
     host.vm_configs().exists() || host.pve_nodes().exists()
 }
 
 /// Whether it is one whose cluster file system is not mounted: the directory is there, and empty.
-pub(super) fn is_dark(host: &Host) -> bool {
+fn is_dark(host: &Host) -> bool {
     !is_there(host) && host.pve().is_dir() && !names(&host.qemu_run()).is_empty()
 }
 
 /// Every VM of this host.
-pub(super) fn list(host: &Host) -> Result<Vec<Instance>> {
+fn list(host: &Host) -> Result<Vec<Instance>> {
     let dir = if host.vm_configs().exists() { host.vm_configs() } else { host.pve_nodes() };
     if let Err(error) = fs::read_dir(&dir) {
         return Fault::problem(format!("{}: {error}: PVE's cluster file system is not to be had", host.shown(&dir)))
@@ -130,7 +135,7 @@ impl Tree<'_> {
             }
         };
         let mut instance = self.configured(&config);
-        instance.notes.push(format!("its configuration is {}: it migrates to here", config.file.display()));
+        instance.notes.push(format!("its configuration is {}: it is being migrated", config.file.display()));
         // Whatever the file says: who migrates is not to be touched.
         instance.lock.get_or_insert_with(|| "migrate".to_owned());
         instance

@@ -5,6 +5,7 @@ pub mod directory;
 mod file;
 mod kubernetes;
 mod local;
+mod patient;
 mod tasks;
 
 pub use directory::Directory;

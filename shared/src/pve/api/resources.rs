@@ -1,6 +1,7 @@
 //! The list of a cluster's resources: VMs and nodes are kept, containers and storages passed over while reading.
 
 use super::loose::{Number, Text};
+use crate::clock;
 use serde::{
     Deserialize, Deserializer,
     de::{SeqAccess, Visitor},
@@ -10,6 +11,8 @@ use std::{collections::BTreeMap, fmt};
 /// What a cluster has.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Resources {
+    /// When the API said so, in milliseconds since 1970.
+    pub at: u64,
     /// Its VMs, by number.
     pub vms: Vec<Vm>,
     /// Its nodes, and whether each is online.
@@ -102,7 +105,7 @@ impl<'de> Deserialize<'de> for Resources {
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Resources, A::Error> {
-                let mut all = Resources::default();
+                let mut all = Resources { at: clock::millis(), ..Resources::default() };
                 while let Some(entry) = list.next_element::<Entry>()? {
                     if entry.r#type.is("qemu") {
                         all.vms.extend(entry.vm());

@@ -1,0 +1,80 @@
+//! Reading what may never answer: `/etc/pve` is a file system of a process, and hangs when that does.
+
+use crate::deadline::Deadline;
+use std::{
+    io,
+    sync::mpsc::{Receiver, RecvTimeoutError, channel},
+    thread,
+};
+
+/// Work in a thread of its own. When it takes too long, it is waited for again the next time, and not begun twice.
+#[derive(Debug)]
+pub(super) struct Patient<T> {
+    pending: Option<Receiver<T>>,
+}
+
+impl<T> Default for Patient<T> {
+    fn default() -> Self {
+        Self { pending: None }
+    }
+}
+
+impl<T: Send + 'static> Patient<T> {
+    /// Does the work, or waits for what was begun before; `None` when there is nothing by the deadline.
+    pub(super) fn ask(
+        &mut self,
+        deadline: &Deadline,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<Option<T>> {
+        let answer = if let Some(pending) = self.pending.take() {
+            pending
+        } else {
+            let (sender, receiver) = channel();
+            thread::Builder::new().name("discovery".to_owned()).spawn(move || {
+                let _ = sender.send(work());
+            })?;
+            receiver
+        };
+        match answer.recv_timeout(deadline.remaining()) {
+            Ok(found) => Ok(Some(found)),
+            Err(RecvTimeoutError::Timeout) => {
+                self.pending = Some(answer);
+                Ok(None)
+            }
+            Err(RecvTimeoutError::Disconnected) => Err(io::Error::other("its thread ended without an answer")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        sync::{
+            Arc,
+            atomic::{AtomicU32, Ordering},
+        },
+        time::Duration,
+    };
+
+    #[test]
+    fn what_hangs_is_left_and_not_begun_twice() {
+        let mut patient = Patient::default();
+        let begun = Arc::new(AtomicU32::new(0));
+        let (release, wait) = channel::<()>();
+        let soon = Deadline::after(Duration::from_millis(20));
+        let count = Arc::clone(&begun);
+        let work = move || {
+            count.fetch_add(1, Ordering::SeqCst);
+            let _ = wait.recv();
+            7
+        };
+        assert_eq!(patient.ask(&soon, work).unwrap(), None);
+        assert_eq!(patient.ask(&Deadline::after(Duration::from_millis(20)), || 8).unwrap(), None);
+        release.send(()).unwrap();
+        let later = Deadline::after(Duration::from_secs(5));
+        assert_eq!(patient.ask(&later, || 9).unwrap(), Some(7), "it is the one that was begun first");
+        assert_eq!(patient.ask(&later, || 9).unwrap(), Some(9));
+        assert_eq!(begun.load(Ordering::SeqCst), 1);
+    }
+}
