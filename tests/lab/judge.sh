@@ -4,10 +4,16 @@
 
 set -m
 
-report() { printf '%s\n' "$*" >&3; }
-indent() {
+# What is said of one scenario comes at once: others may report to the same place.
+REPORT=
+report() { REPORT+="$*"$'\n'; }
+report_file() {
     local line
-    while IFS= read -r line; do report "        $1 $line"; done <<<"$2"
+    while IFS= read -r line || [[ $line ]]; do report "        $1 $line"; done
+}
+tell() {
+    printf '%s' "$REPORT" >&3
+    REPORT=
 }
 
 # One scenario in a process group of its own, so that nothing of it outlives it.
@@ -51,17 +57,19 @@ judge() {
         took=$(printf '%d.%d' $((took / 1000)) $((took % 1000 / 100)))
         if ((status == 0)); then
             report "  pass  $(printf '%-28s %6s s' "$name" "$took")"
-            sed 's/^/        - /' /run/lab/notes >&3
+            report_file - </run/lab/notes
+            tell
             continue
         fi
         report "  FAIL  $(printf '%-28s %6s s' "$name" "$took")"
-        tail -40 /run/lab/scenario.out | cut -c1-600 | sed 's/^/        | /' >&3
-        [[ -z $against ]] || indent '| kernel:' "$against"
+        report_file '|' < <(tail -40 /run/lab/scenario.out | cut -c1-600)
+        [[ -z $against ]] || report_file '| kernel:' <<<"$against"
         if ((status == 125)); then
             report "        | the ground state could not be restored:"
-            indent '|' "$ground"
+            report_file '|' <<<"$ground"
             report "        | the scenarios after this one do not run"
-            return 1
         fi
+        tell
+        ((status != 125)) || return 1
     done
 }

@@ -34,6 +34,12 @@ stop_all() {
     wait_for 30 nothing_runs $LEFT
 }
 
+# Also what the machine outside has of it, before the first scenario.
+forget() {
+    rm -rf /run/pve-hooks /run/lab/knob /var/lib/pve-hooks /etc/pve-hooks /var/lib/vz/images/* /run/qemu-server/* /run/lab/tmp \
+        /var/lock/qemu-server/* /run/lab/log/* /etc/pve/nodes/lab/qemu-server/* /etc/pve/ha/* /var/log/pve/tasks/*
+}
+
 # Fails, with the difference on stdout, when the ground does not come back.
 reset_ground() {
     local name
@@ -44,8 +50,7 @@ reset_ground() {
         [[ $name == lo || ! -e /sys/class/net/$name ]] || ip link delete "$name"
     done
     for name in /var/lib/vz/images/*; do umount "$name" 2>/dev/null || true; done
-    rm -rf /run/pve-hooks /run/lab/knob /var/lib/pve-hooks /etc/pve-hooks /var/lib/vz/images/* /run/qemu-server/* /run/lab/tmp \
-        /var/lock/qemu-server/* /run/lab/log/* /etc/pve/nodes/lab/qemu-server/* /etc/pve/ha/* /var/log/pve/tasks/*
+    forget
     lay_ground || return 1
     read_ground
     [[ $STATE == "$(</run/lab/ground)" ]] || { diff /run/lab/ground <(printf '%s' "$STATE") && return 1; }

@@ -61,4 +61,5 @@ expect_text "<html|<!doctype html"
 kill -TERM $daemon
 wait_for 5 dead $daemon || fail "it does not end"
 wait $daemon || fail "it ended with $?"
-expect_exit 2 vm-probe serve --listen 0.0.0.0:8080
+expect_exit "2|5" vm-probe serve --listen 0.0.0.0:8080
+expect_text token
