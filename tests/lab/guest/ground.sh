@@ -31,22 +31,6 @@ save_ground() {
     printf '%s' "$STATE" >/run/lab/ground
 }
 
-# read_processes PATTERN...: the living processes whose name matches one of them, into REPLY.
-read_processes() {
-    local p name pattern found=''
-    for p in /proc/[0-9]*; do
-        { read -r name <"$p/comm"; } 2>/dev/null || continue
-        for pattern; do
-            # shellcheck disable=SC2053
-            [[ $name == $pattern ]] && alive "${p##*/}" && found+="${p##*/} "
-        done
-    done
-    REPLY=$found
-}
-nothing_runs() {
-    read_processes "$@"
-    [[ -z $REPLY ]]
-}
 # A writer to sysfs has a name of its own.
 OURS='gpu-bind pve-hook usb-reset coral-check sysfs-worker'
 

@@ -2,6 +2,9 @@
 # hardware.sh: the lab's devices and raw sysfs moves on them. Never calls the programs under test.
 # Builtins instead of programs where possible: each exec costs 20 to 60 ms in emulation.
 
+# shellcheck source=tests/lab/base.sh
+. "${BASH_SOURCE[0]%/*}/../base.sh"
+
 SYS=/sys/bus/pci
 DEV=$SYS/devices
 GPU=0000:01:00.0 SND=0000:01:00.1 GPU2=0000:02:00.0 SND2=0000:02:00.1
@@ -9,29 +12,6 @@ GPU3=0000:06:00.0 SND3=0000:06:00.1
 NIC=0000:05:00.0 PORT=0000:00:11.0 PORT2=0000:00:12.0
 FUNCTIONS="$GPU $SND $GPU2 $SND2"
 ALL_DEVICES="$FUNCTIONS $NIC 0000:03:00.0 0000:04:00.0"
-
-# A sleep without a process.
-exec {NAP_FD}<> <(:)
-nap() { read -rt "${1:-0.1}" -u "$NAP_FD" || true; }
-
-# Seconds with fraction since boot.
-now() { printf '%s' "$EPOCHREALTIME"; }
-
-# since START: whole milliseconds since a value of now().
-since() {
-    local t=$EPOCHREALTIME
-    printf '%d' $(((${t/./} - ${1/./}) / 1000))
-}
-
-# read_attr FILE: its first line into REPLY, or "-" when there is none. Without a process.
-read_attr() {
-    REPLY=-
-    { read -r REPLY <"$1"; } 2>/dev/null || [[ $REPLY ]] || REPLY=-
-}
-attr() {
-    read_attr "$1"
-    printf '%s' "$REPLY"
-}
 
 # read_driver ADDR: the driver into REPLY; "none", or "gone" with the device.
 read_driver() {
@@ -135,16 +115,6 @@ has_sound() { compgen -G "$DEV/$1/sound/card*" >/dev/null; }
 has_drm() { compgen -G "$DEV/$1/drm/card*" >/dev/null; }
 is_driver() { [[ $DEV/$1/driver -ef $SYS/drivers/$2 ]]; }
 
-# wait_for SECONDS COMMAND...: until it succeeds.
-wait_for() {
-    local left=$(($1 * 20))
-    shift
-    until "$@"; do
-        ((left-- > 0)) || return 1
-        nap 0.05
-    done
-}
-
 # slot_power PORT on|off: without power config space reads ffffffff, as after a lost GPU. With power
 # again it answers, but its BARs are gone until a remove and rescan.
 slot_power() {
@@ -203,12 +173,3 @@ inner_qemu() {
     qemu-system-x86_64 -accel tcg -M q35 -m 32 -nodefaults -display none -S \
         -name inner -pidfile "$pidfile" -daemonize "${args[@]}"
 }
-
-# alive PID: PID 1 does not reap strangers here, so a zombie counts as dead.
-alive() {
-    local stat
-    { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
-    stat=${stat##*) }
-    [[ ${stat%% *} != [ZX] ]]
-}
-dead() { ! alive "$1"; }

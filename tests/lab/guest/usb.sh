@@ -212,8 +212,6 @@ usb_live() {
     [[ $'\n'$(usb_handles "$1")$'\n' == *$'\n'"$node"$'\n'* &&  $USB/$port:1.0/driver -ef /sys/bus/usb/drivers/usbfs ]]
 }
 
-# inner_qmp VMID JSON...: commands to its QEMU; prints the answers and the events between them.
-inner_qmp() { /usr/lib/lab/qmp ask "/run/qemu-server/$1.qmp" "${@:2}"; }
 # usb_attached VMID ID: QOM's word for it, true or false.
 usb_attached() {
     local answer
@@ -222,15 +220,6 @@ usb_attached() {
     answer=${answer##*'"return": '}
     printf '%s' "${answer%%\}*}"
 }
-
-# monitor_hold VMID: somebody else keeps the only connection there is; monitor_release ends that.
-monitor_hold() {
-    : >/run/lab/monitor
-    /usr/lib/lab/qmp hold "/run/qemu-server/$1.qmp" >/run/lab/monitor &
-    MONITOR_HOLDER=$!
-    wait_for 10 test -s /run/lab/monitor
-}
-monitor_release() { kill "$MONITOR_HOLDER" && wait_for 5 dead "$MONITOR_HOLDER"; }
 
 # monitor_spy VMID [COMMAND]: a listener between QEMU and its clients. Every command goes to
 # /run/lab/log/qmp.VMID; the first COMMAND gets an error instead of reaching QEMU.

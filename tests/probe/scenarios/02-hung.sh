@@ -1,0 +1,22 @@
+# One of twelve hangs: its monitor and its VNC still accept connections. Nobody else waits for it.
+up {101..112}
+halt 105
+expect_exit_within 4 1 vm-probe check --all --json
+note "with one that hangs: $TOOK ms"
+expect_json '.vms | length' 12
+expect_json '[.vms[] | select(.status != "healthy") | .vmid] | join(" ")' 105
+expect_json '.vms[] | select(.vmid == 105) | .status + " " + .failure_type' "unhealthy qemu"
+expect_json '.vms[] | select(.vmid == 105) | .qemu.qmp' hung
+look 1 105 unhealthy qemu hung
+errors_like "SIGSTOP|stopped|halted" "answer|hung|hangs|says nothing"
+
+# Six more: no sum of deadlines.
+for vmid in 101 102 103 104 106 107; do halt $vmid; done
+expect_exit_within 4 1 vm-probe check --all --json
+note "with seven that hang: $TOOK ms"
+expect_json '[.vms[] | select(.status == "unhealthy")] | length' 7
+expect_json '[.vms[] | select(.status == "healthy")] | length' 5
+for vmid in {101..107}; do go_on $vmid; done
+
+expect_exit_within 2 0 vm-probe check --all --json
+expect_json '[.vms[] | select(.status == "healthy")] | length' 12
