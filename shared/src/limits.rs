@@ -10,8 +10,18 @@ use nix::sys::{
 
 /// Open files that are enough for everything.
 const PLENTY: rlim_t = 1024;
+/// More than a daemon ever keeps open.
+const MANY: rlim_t = 65536;
 /// With fewer than this, directories of the host might look empty.
 const FEWEST: rlim_t = 64;
+
+/// For a daemon that keeps files open: as many as root may have without asking.
+pub fn many_files() {
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        // Where that is refused, it keeps fewer.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard.min(MANY).max(soft), hard);
+    }
+}
 
 /// Makes what can be made of them; fails where the host could not be looked at.
 pub fn loosen() -> Result<()> {

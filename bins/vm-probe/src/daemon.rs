@@ -3,11 +3,13 @@
 use crate::serve::{self, Listen, Options, Token};
 use anyhow::Result;
 use passthrough::{
+    limits,
     log::Log,
     probe::{
         engine::Engine,
         metrics::{self, Format},
         now,
+        service::Service,
     },
     session::Session,
 };
@@ -39,6 +41,9 @@ pub fn serve(session: &Session, listen: Option<&str>, token_file: Option<&Path>)
         host: session.host.clone(),
         log: Box::new(move |text| Log::new("vm-probe", verbosity).info(text)),
     };
-    serve::serve(Arc::new(Engine::start(session)?), options)?;
-    Ok(0)
+    limits::many_files();
+    let engine = Arc::new(Engine::start(session)?);
+    let served = serve::serve(Arc::clone(&engine) as Arc<dyn Service>, options);
+    engine.stop();
+    served.map(|()| 0)
 }

@@ -19,7 +19,6 @@ use anyhow::Result;
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 const SOURCE: &str = "/proc/PID/cmdline";
@@ -83,7 +82,7 @@ pub fn instance(host: &Host, settings: &Settings) -> Result<Instance> {
         qmp: own.qmp.as_deref().map(|path| at(host, path)).or_else(|| line.qmp.as_deref().map(reach)),
         vnc: own.vnc_port.map(local).or(vnc),
         hardware: Some(hardware),
-        seen_at: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| u64::try_from(t.as_millis()).unwrap_or(0)),
+        seen_at: super::now(),
         ..Instance::new(name, Origin::Container)
     })
 }

@@ -23,10 +23,4 @@ pub mod slow;
 pub mod source;
 pub mod verdict;
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
-/// The time, in milliseconds since 1970.
-pub fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
+pub use crate::clock::millis as now;

@@ -27,15 +27,12 @@ use handle::Server;
 use listener::Listener;
 use passthrough::{
     host::Host,
-    probe::service::{Service, Snapshot},
+    probe::{
+        now,
+        service::{Service, Snapshot},
+    },
 };
-use std::{
-    fmt,
-    future::poll_fn,
-    sync::Arc,
-    task::Poll,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{fmt, future::poll_fn, sync::Arc, task::Poll, time::Duration};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// How long answers that are on their way may still take when the daemon ends.
@@ -108,10 +105,4 @@ async fn run(listener: Listener, service: Arc<dyn Service>, options: Options, st
     server.events.close();
     connections.drain(DRAIN).await;
     (server.options.log)("ended");
-}
-
-/// Milliseconds since 1970.
-fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

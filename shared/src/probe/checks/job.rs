@@ -20,7 +20,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time::Instant,
 };
 
 /// No detail is longer.
@@ -71,9 +71,8 @@ impl Job {
     pub fn run(&self, host: &Host) -> Checked {
         let started = Instant::now();
         let (passed, detail) = self.outcome(host).unwrap_or_else(|why| (None, why));
-        let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Checked {
-            at: u64::try_from(at.as_millis()).unwrap_or(u64::MAX),
+            at: crate::clock::millis(),
             took: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             passed,
             detail: first_line(&detail),

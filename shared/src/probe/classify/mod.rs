@@ -19,7 +19,10 @@ use super::{
     instance::{Instance, Reported},
     verdict::{FailureType, Problem, Status, Subsystem, Symptom, Verdict},
 };
-use crate::config::probe::{Class, Limits, Origin, Settings};
+use crate::{
+    config::probe::{Class, Limits, Origin, Settings},
+    plain::plain,
+};
 use stage::Stage;
 use std::{cmp::Reverse, time::Duration};
 
@@ -257,13 +260,5 @@ fn place(symptom: &Symptom) -> (Class, Subsystem) {
 
 /// Words of somebody else: on one line, short, and without what a terminal would obey.
 pub(super) fn clean(text: &str) -> String {
-    const LONGEST: usize = 200;
-    let plain = |c: char| if c.is_control() { ' ' } else { c };
-    let mut words: String = text.chars().take(4 * LONGEST).map(plain).collect();
-    words = words.split_whitespace().collect::<Vec<_>>().join(" ");
-    if let Some((cut, _)) = words.char_indices().nth(LONGEST) {
-        words.truncate(cut);
-        words.push('…');
-    }
-    words
+    plain(text, 200)
 }

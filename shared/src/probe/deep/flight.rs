@@ -11,7 +11,7 @@ use crate::{
 };
 use std::{
     path::PathBuf,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 /// Who is asked, and where.
@@ -105,7 +105,7 @@ impl Flight {
             vnc_clients = Figure::unknown(vnc_clients.source, "it was asked while its VNC server was looked at");
         }
         let mut deep = Deep {
-            at: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| u64::try_from(t.as_millis()).unwrap_or(0)),
+            at: crate::clock::millis(),
             took: u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
             run_state: facts.run_state(&why),
             guest_memory: facts.guest_memory(&why),

@@ -8,13 +8,20 @@ use crate::probe::{
     recover::{self, AskedBy, Context, Ended},
     service::Refusal,
 };
-use std::{sync::Arc, thread, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    thread,
+    time::Duration,
+};
 
 /// A recovery has an end within this time: a stop, a start and a look.
 const RECOVERY: Duration = Duration::from_secs(300);
 
 /// Begins one.
 pub(super) fn ask(shared: &Arc<Shared>, id: &str, force: bool, asked_by: AskedBy) -> Result<(), Refusal> {
+    if shared.stops() {
+        return Err(Refusal::Refused("the daemon is ending".into()));
+    }
     let session = shared.session(RECOVERY);
     let (evidence, verdict, context) = {
         let mut store = shared.store();
@@ -59,11 +66,14 @@ pub(super) fn ask(shared: &Arc<Shared>, id: &str, force: bool, asked_by: AskedBy
         }
         drop(store);
         worker.tell(&[event]);
+        worker.healing.fetch_sub(1, Ordering::SeqCst);
     };
+    shared.healing.fetch_add(1, Ordering::SeqCst);
     if let Err(error) = thread::Builder::new().name("recovery".into()).spawn(work) {
         if let Some(slot) = shared.store().slots.get_mut(id) {
             slot.healing = false;
         }
+        shared.healing.fetch_sub(1, Ordering::SeqCst);
         return Err(Refusal::Refused(format!("cannot start a thread: {error}")));
     }
     Ok(())

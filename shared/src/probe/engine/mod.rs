@@ -19,7 +19,7 @@ use serde_json::Value;
 use std::{
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread::{self, JoinHandle},
     time::Duration,
@@ -28,6 +28,9 @@ use store::Store;
 
 /// A thread of ours keeps little on its stack.
 const STACK: usize = 512 << 10;
+
+/// How long the end waits for recoveries under way.
+const LAST: Duration = Duration::from_secs(150);
 
 type Listener = Box<dyn Fn(&Event) + Send + Sync>;
 
@@ -44,12 +47,14 @@ struct Shared {
     asked: Mutex<bool>,
     bell: Condvar,
     stopping: AtomicBool,
+    /// Recoveries under way.
+    healing: AtomicUsize,
 }
 
 /// The engine. Dropping it ends its threads.
 pub struct Engine {
     shared: Arc<Shared>,
-    threads: Vec<JoinHandle<()>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Engine {
@@ -67,9 +72,10 @@ impl Engine {
             asked: Mutex::default(),
             bell: Condvar::new(),
             stopping: AtomicBool::new(false),
+            healing: AtomicUsize::new(0),
         });
         recover::heal(session);
-        let mut engine = Self { shared, threads: Vec::new() };
+        let engine = Self { shared, threads: Mutex::default() };
         engine.spawn("discovery", rounds::discovery)?;
         engine.spawn("fast", rounds::fast)?;
         engine.spawn("deep", rounds::deep)?;
@@ -77,25 +83,39 @@ impl Engine {
         Ok(engine)
     }
 
-    fn spawn(&mut self, name: &str, work: fn(&Arc<Shared>)) -> Result<()> {
+    fn spawn(&self, name: &str, work: fn(&Arc<Shared>)) -> Result<()> {
         let shared = Arc::clone(&self.shared);
         let thread = thread::Builder::new().name(name.into()).stack_size(STACK).spawn(move || work(&shared));
-        self.threads.push(thread.with_context(|| format!("cannot start the thread {name}"))?);
+        self.threads().push(thread.with_context(|| format!("cannot start the thread {name}"))?);
         Ok(())
+    }
+
+    fn threads(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends it: nothing new is begun, and a recovery under way is waited for, as it may have stopped a VM and not yet
+    /// started it again.
+    pub fn stop(&self) {
+        self.shared.stopping.store(true, Ordering::SeqCst);
+        self.shared.bell.notify_all();
+        for thread in self.threads().drain(..) {
+            // A thread that panicked has said so.
+            let _ = thread.join();
+        }
+        let until = Deadline::after(LAST);
+        while self.shared.healing.load(Ordering::SeqCst) > 0 && !until.expired() {
+            thread::sleep(Duration::from_millis(50));
+        }
+        if let Err(error) = self.shared.store().save(super::now()) {
+            self.shared.log().info(&format!("history: {error:#}"));
+        }
     }
 }
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        self.shared.stopping.store(true, Ordering::SeqCst);
-        self.shared.bell.notify_all();
-        for thread in self.threads.drain(..) {
-            // A thread that panicked has said so.
-            let _ = thread.join();
-        }
-        if let Err(error) = self.shared.store().save(super::now()) {
-            self.shared.log().warn(&format!("{error:#}"));
-        }
+        self.stop();
     }
 }
 

@@ -1,6 +1,6 @@
 //! The events of one VM: the newest of them, and which of those are not on disk yet.
 
-use crate::probe::service::Event;
+use crate::{plain::plain, probe::service::Event};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -43,7 +43,7 @@ impl Entry {
 
 /// What was written by somebody else, made fit for a terminal.
 pub(super) fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST).collect()
+    plain(text, LONGEST)
 }
 
 /// The newest events, the oldest first.

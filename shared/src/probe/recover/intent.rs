@@ -22,11 +22,7 @@ use crate::{
 };
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
-use std::{
-    path::PathBuf,
-    thread,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{path::PathBuf, thread, time::Duration};
 
 /// What was begun longer ago than this (in milliseconds) is nobody's business any more: people have seen to it.
 const OLD: u64 = 60 * 60 * 1000;
@@ -158,10 +154,7 @@ fn path(session: &Session, id: &str) -> PathBuf {
     directory(session).join(format!("{}.json", file_name(id)))
 }
 
-pub(super) fn millis() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
-}
+pub(super) use crate::clock::millis;
 
 /// Tells of every recovery that was interrupted, and finishes what must not stay undone. To be called before anything else
 /// is done about a VM; those that are under way are left alone.

@@ -14,7 +14,7 @@ use crate::{
     pve::{self, config_lock},
     session::Session,
 };
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// How long all of it may take.
 const LOOK: Duration = Duration::from_secs(5);
@@ -189,7 +189,7 @@ fn damped(session: &Session, evidence: &Evidence, context: &Context) -> Option<F
     }
     let times = super::BOOK.times(&session.host, &evidence.instance.id).ok()?;
     let (last, nth) = (times.last()?, times.len().min(MOST));
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    let now = crate::clock::millis() / 1000;
     let left = (last + BACK_OFF[nth.saturating_sub(1)]).saturating_sub(now);
     let why = format!("the last recovery is {} s ago; the next one in {left} s", now.saturating_sub(*last));
     (left > 0).then(|| Fault::refused(why))

@@ -23,10 +23,7 @@ use crate::{
     },
 };
 use scratch::Scratch;
-use std::{
-    path::Path,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{path::Path, time::Duration};
 
 /// How long the guest agent may take.
 const AGENT: Duration = Duration::from_secs(2);
@@ -53,7 +50,7 @@ pub fn look(host: &Host, instance: &Instance, settings: &Settings, deadline: &De
             source: "qga guest-sync",
         },
         memory: Figure { value: memory(host, instance, settings).map_err(Into::into), source: memory::SOURCE },
-        at: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| u64::try_from(t.as_millis()).unwrap_or(0)),
+        at: super::now(),
     }
 }
 

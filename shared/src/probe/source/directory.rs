@@ -276,8 +276,12 @@ impl Directory {
 }
 
 /// The one QEMU of this container.
-fn container(_host: &Host, _settings: &Settings) -> Result<Vec<Instance>> {
-    Fault::problem("no QEMU was found in this container").fail()
+fn container(host: &Host, settings: &Settings) -> Result<Vec<Instance>> {
+    // Who names this source is told of a QEMU that ought to be there; who does not, only of one that is.
+    if settings.source != Some(Origin::Container) && crate::probe::container::find(host, settings).is_err() {
+        return Fault::problem("no QEMU was found in this container").fail();
+    }
+    Ok(vec![crate::probe::container::instance(host, settings)?])
 }
 
 fn fresh(origin: Origin, instances: Vec<Instance>) -> Listing {
