@@ -184,6 +184,13 @@ fn readings_as_configured(session: &Session, instance: &Arc<Instance>, want: Wan
 }
 
 fn recover(session: &Session, id: &str, apply: bool) -> Result<u8> {
+    if apply && !session.dry_run {
+        session.require_root()?;
+        // A recovery that was killed may have stopped a VM and not yet started it again: that comes first.
+        for entry in recover::heal(session) {
+            session.log.warn(&format!("{}: a recovery was interrupted: {}", entry.id, entry.detail));
+        }
+    }
     let listing = listed(session)?;
     let instances = chosen(&listing, &[id.to_owned()])?;
     // How many others are ill decides whether the node is at fault, so all are looked at.
@@ -196,7 +203,6 @@ fn recover(session: &Session, id: &str, apply: bool) -> Result<u8> {
     let nothing =
         reading.verdict.problems.is_empty() && matches!(reading.verdict.status, Status::Healthy | Status::Stopped);
     if apply && !nothing {
-        session.require_root()?;
         let settings = &session.config.probe;
         let instance = &reading.evidence.instance;
         let mut again = || look::one(&session.host, settings, instance, &Deadline::after(LOOK));

@@ -48,9 +48,22 @@ fn halted(case: &Case, found: &mut Found) {
 /// Returns whether QEMU hangs.
 fn monitor(case: &Case, deep: &Deep, found: &mut Found) -> bool {
     let alive = case.process() == Some(ProcessState::Alive);
+    // The monitor may greet, or serve somebody, by a thread of its own. VNC's greeting comes from the main loop, without
+    // which no command is ever answered.
+    let stands = deep.qmp == Qmp::Busy && deep.vnc == Vnc::Silent;
     match &deep.qmp {
-        Qmp::Hung if case.at_work().is_some() => {
+        Qmp::Hung | Qmp::Busy if (stands || deep.qmp == Qmp::Hung) && case.at_work().is_some() => {
             found.doubt(format!("{} does not answer meanwhile", case.qemu()));
+            return true;
+        }
+        Qmp::Busy if stands => {
+            let text = format!(
+                "{} hangs: its VNC server accepts and does not say a word (waited {} ms), and its monitor is busy with \
+                 somebody else",
+                case.qemu(),
+                deep.took
+            );
+            found.ill(Symptom::QmpHung, Status::Unhealthy, text, case.recover());
             return true;
         }
         Qmp::Hung => {

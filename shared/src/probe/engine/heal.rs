@@ -3,8 +3,11 @@
 use super::{
     Shared,
     rounds::{look_again, told},
+    store::millis,
 };
+use crate::deadline::Deadline;
 use crate::probe::{
+    now,
     recover::{self, AskedBy, Context, Ended},
     service::Refusal,
 };
@@ -16,6 +19,11 @@ use std::{
 
 /// A recovery has an end within this time: a stop, a start and a look.
 const RECOVERY: Duration = Duration::from_secs(300);
+
+/// How long QEMU may still be asked for a round that began before.
+const ASKED: Duration = Duration::from_secs(10);
+/// After a recovery that could not begin, the policy waits this long.
+const REST: Duration = Duration::from_secs(60);
 
 /// Begins one.
 pub(super) fn ask(shared: &Arc<Shared>, id: &str, force: bool, asked_by: AskedBy) -> Result<(), Refusal> {
@@ -46,6 +54,10 @@ pub(super) fn ask(shared: &Arc<Shared>, id: &str, force: bool, asked_by: AskedBy
     let work = move || {
         let session = worker.session(RECOVERY);
         worker.tell(&[told(&name, format!("recovery of {name} begins"))]);
+        let until = Deadline::after(ASKED);
+        while !until.expired() && worker.store().slots.get(&name).is_some_and(|slot| slot.asking) {
+            thread::sleep(Duration::from_millis(50));
+        }
         let done = recover::run(&session, &evidence, &verdict, &context, &mut || look_again(&worker, &evidence));
         let text = match &done {
             Ok(outcome) => format!("recovery of {name}: {}", outcome.text),
@@ -61,6 +73,9 @@ pub(super) fn ask(shared: &Arc<Shared>, id: &str, force: bool, asked_by: AskedBy
         store.recorder.event(&name, &event);
         if let Some(slot) = store.slots.get_mut(&name) {
             slot.healing = false;
+            if done.is_err() {
+                slot.rests_until = now() + millis(REST);
+            }
             // What was known before does not count any more.
             slot.deep_due = 0;
         }

@@ -7,6 +7,7 @@ use crate::{
         damping::Damper,
         evidence::Evidence,
         instance::Instance,
+        now,
         recover::{self, AskedBy, Books, Context},
         service::{Reading, Recovery},
         verdict::Verdict,
@@ -35,6 +36,10 @@ pub(super) struct Slot {
     told: u64,
     /// Whether the books were looked at for it.
     pub(super) planned: bool,
+    /// Whether QEMU is being asked just now.
+    pub(super) asking: bool,
+    /// Until when the policy does nothing about it, after a recovery that could not begin.
+    pub(super) rests_until: u64,
     /// Whether a recovery is under way.
     pub(super) healing: bool,
     patience: Patience,
@@ -54,6 +59,8 @@ impl Slot {
             remote_due: 0,
             told: 0,
             planned: false,
+            asking: false,
+            rests_until: 0,
             healing: false,
             patience,
             reading: None,
@@ -91,7 +98,8 @@ impl Slot {
             self.recovery = recovery;
             self.touch();
         }
-        if self.healing || !self.recovery.needed || self.recovery.refused_because.is_some() {
+        if self.healing || now() < self.rests_until || !self.recovery.needed || self.recovery.refused_because.is_some()
+        {
             return false;
         }
         let settled = self.damper.ready_to_act();

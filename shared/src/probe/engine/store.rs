@@ -106,7 +106,8 @@ impl Store {
                 break;
             }
             let Some(slot) = self.slots.get_mut(&instance.id) else { continue };
-            if slot.deep_due > now {
+            // A recovery looks for itself, and finds the monitor free.
+            if slot.deep_due > now || slot.healing || slot.asking {
                 continue;
             }
             let Some(target) = target(instance) else { continue };
@@ -114,6 +115,7 @@ impl Store {
             // After the first round, they are spread over the interval.
             slot.deep_due =
                 if first { now + interval * (n + 1) / count } else { slot.deep_due.max(now - interval) + interval };
+            slot.asking = true;
             targets.push(target);
         }
         targets
@@ -143,7 +145,10 @@ impl Store {
     }
 
     pub(super) fn deep(&mut self, id: &str, deep: Deep) {
-        self.put(id, |slot| slot.evidence.deep = Some(Arc::new(deep)));
+        self.put(id, |slot| {
+            slot.evidence.deep = Some(Arc::new(deep));
+            slot.asking = false;
+        });
     }
 
     pub(super) fn slow(&mut self, id: &str, slow: Slow) {
