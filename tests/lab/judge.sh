@@ -24,7 +24,7 @@ run_scenario() {
     (
         set -euEo pipefail
         trap 'printf "FAILED: line %s: %s\n" "$LINENO" "$BASH_COMMAND" >&2' ERR
-        exec 3>&-
+        exec 3>&- 5<&-
         # shellcheck disable=SC1090
         . "$file"
     ) >/run/lab/scenario.out 2>&1 </dev/null &

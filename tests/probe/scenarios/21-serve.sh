@@ -34,7 +34,7 @@ took=$(since "$start")
 ((took <= 5000)) || fail "the event took $took ms"
 note "a killed VM is told after $took ms"
 wait_for 3 deep 102 .overallStatus unhealthy || fail "102 is not told: $(curl -sS $url/api/quality/deep-health/102)"
-deep 102 .failureType qemu || fail "102 is not of class qemu"
+wait_for 3 deep 102 .failureType qemu || fail "102 is not of class qemu: $(curl -sS $url/api/quality/deep-health/102 | jq -c "[.failureType, .errors]")"
 deep 101 .overallStatus healthy || fail "101 suffers as well"
 
 ip link set tap103i0 down
