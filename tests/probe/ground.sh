@@ -23,7 +23,7 @@ quiet() { : >/run/lab/syslog; }
 complaints() { :; }
 
 # What a scenario may have left running. A halted process dies of SIGKILL all the same.
-LEFT='qemu-system-* vm-probe qm person qmp sleep curl busybox:httpd'
+LEFT='qemu-system-* vm-probe qm person qmp sleep curl'
 
 stop_all() {
     local pid

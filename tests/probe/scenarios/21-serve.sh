@@ -1,3 +1,4 @@
+# timeout: 90
 # The daemon: what it says follows what happens, events come as they happen, and nothing changes without the token.
 settings '[probe]' 'fast = "1s"' 'deep = "2s"' 'discovery = "2s"'
 up 101 102 103
@@ -56,6 +57,17 @@ get /api/quality/recovery-status '.["103"].attempts' 1
 get /api/quality/history/103 'tostring | test("network|tap103i0")' true
 expect_exit 0 curl -sS -m 5 -H 'Accept: text/html' $url/
 expect_text "<html|<!doctype html"
+
+# The fourth within the hour is refused, however it is asked for.
+for i in 2 3; do
+    ip link set tap103i0 down
+    expect_exit 0 vm-probe recover 103 --apply
+done
+ip link set tap103i0 down
+wait_for 8 deep 103 .failureType network || fail "103 is not told again"
+post "409|429" -H 'Authorization: Bearer sesame-sesame-sesame-sesame'
+nap 2
+! carrier || fail "healed a fourth time"
 
 # Orderly.
 kill -TERM $daemon
