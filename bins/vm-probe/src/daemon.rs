@@ -42,8 +42,15 @@ pub fn serve(session: &Session, listen: Option<&str>, token_file: Option<&Path>)
         log: Box::new(move |text| Log::new("vm-probe", verbosity).info(text)),
     };
     limits::many_files();
-    let engine = Arc::new(Engine::start(session)?);
-    let served = serve::serve(Arc::clone(&engine) as Arc<dyn Service>, options);
-    engine.stop();
+    let mut engine = None;
+    let start = || {
+        let started = Arc::new(Engine::start(session)?);
+        engine = Some(Arc::clone(&started));
+        Ok(started as Arc<dyn Service>)
+    };
+    let served = serve::serve(start, options);
+    if let Some(engine) = engine {
+        engine.stop();
+    }
     served.map(|()| 0)
 }

@@ -18,7 +18,7 @@ use passthrough::{
         look::{self, Want},
         now,
         recover::{self, Context, Ended},
-        service::{Listing, Reading},
+        service::{Attempt, Listing, Reading},
         source::Directory,
         verdict::Status,
     },
@@ -76,13 +76,16 @@ fn found(session: &Session) -> Arc<Listing> {
 /// The list, or why there is none.
 fn listed(session: &Session) -> Result<Arc<Listing>> {
     let listing = found(session);
-    if listing.origin.is_some() {
+    if listing.origin.is_some() && listing.at > 0 {
         return Ok(listing);
     }
-    let tried = listing.attempts.iter().map(|attempt| format!("{}: {}", attempt.source.word(), attempt.detail));
+    // Of a source that was named, only that one matters.
+    let named = |attempt: &&Attempt| listing.origin.is_none_or(|origin| origin == attempt.source);
+    let tried =
+        listing.attempts.iter().filter(named).map(|attempt| format!("{}: {}", attempt.source.word(), attempt.detail));
     let tried = tried.collect::<Vec<_>>().join("; ");
-    let next = listing.attempts.iter().find_map(|attempt| attempt.next.clone());
-    Fault::problem(format!("no source of instances answers: {tried}"))
+    let next = listing.attempts.iter().filter(named).find_map(|attempt| attempt.next.clone());
+    Fault::problem(format!("VMs are not to be had: {tried}"))
         .next(next.unwrap_or_else(|| "vm-probe discover".into()))
         .fail()
 }
@@ -105,7 +108,7 @@ fn discover(session: &Session) -> Result<u8> {
     } else {
         session.output.text(&table::sources(&listing));
     }
-    Ok(u8::from(listing.origin.is_none()))
+    Ok(u8::from(listing.at == 0))
 }
 
 /// The instances that were named; all where none was.

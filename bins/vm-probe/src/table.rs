@@ -86,7 +86,7 @@ pub fn check(readings: &[Reading], listing: &Listing, detail: bool, output: &Out
             qemu(evidence),
             run_state(evidence),
             vnc(evidence).to_owned(),
-            network(evidence),
+            if verdict.status == Status::Stopped { "-".into() } else { network(evidence) },
             disk(evidence),
             agent(evidence).to_owned(),
             pressure(evidence.fast.as_deref()),

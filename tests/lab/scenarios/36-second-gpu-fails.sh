@@ -1,5 +1,6 @@
 # Two GPUs for one VM, and the second cannot be moved: both are back on the host.
 # timeout: 150
+# kernel: 6.1
 gpu_vm 111 "hostpci1: 0000:02:00,pcie=1"
 both_home() {
     expect_host

@@ -1,5 +1,6 @@
 # A chained hook that fails, or does not end, after the GPU was moved: the start fails and the GPU is back on the host.
 # timeout: 120
+# kernel: 6.12
 gpu_vm 111
 snapshot_neighbour
 mkdir -p /etc/pve-hooks/hooks.d

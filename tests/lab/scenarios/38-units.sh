@@ -1,5 +1,6 @@
 # Units of config.toml: stopped before the GPU leaves, started when it is back, whatever happens in between.
 # timeout: 240
+# kernel: 6.12
 mkdir -p /etc/pve-hooks /run/systemd/system /run/lab/units
 printf '[gpu."01:00"]\nunits = ["display-manager.service", "absent.service"]\n' >/etc/pve-hooks/config.toml
 gpu_vm 111

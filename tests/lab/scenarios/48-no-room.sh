@@ -1,5 +1,6 @@
 # No room below /run/pve-hooks: the way home needs none; whatever would need a record of its way back is refused.
 # timeout: 150
+# kernel: 6.1
 gpu_vm 111
 snapshot_neighbour
 trap 'umount -l /run/pve-hooks 2>/dev/null || true' EXIT

@@ -1,5 +1,6 @@
 # Limits of the caller: no file may grow, hardly a file may be open. Nothing dies in the middle or moves on false grounds.
 # timeout: 150
+# kernel: 6.12
 gpu_vm 111
 snapshot_neighbour
 limited() {

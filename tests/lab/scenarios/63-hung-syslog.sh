@@ -1,5 +1,6 @@
 # A syslog that nobody reads, by datagram and by stream: every command does its work and ends.
 # timeout: 200
+# kernel: 6.1
 gpu_vm 111
 snapshot_neighbour
 # Renamed where it is: a socket that is moved to another file system is another socket, at which nobody listens.

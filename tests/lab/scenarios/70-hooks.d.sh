@@ -1,4 +1,5 @@
 # hooks.d: people's own hooks run after ours, sorted, with the same arguments; a failing one fails pre-start only.
+# kernel: 6.1
 gpu_vm 111
 mkdir -p /etc/pve-hooks/hooks.d/111 /etc/pve-hooks/hooks.d/112
 hook() {

@@ -1,5 +1,6 @@
 # What a Coral can suffer from on the host, one after the other; the states that no cure is meant for stay as they are.
 # timeout: 300
+# kernel: 6.12
 finds() { # CODE STATE [SEVERITY]
     expect_exit "$1" coral-check --json --timeout 40s
     expect_json '.corals[0].state' "$2"

@@ -1,6 +1,7 @@
 # How a VM can name its Coral: by id (loses it when the id changes), by mapping (does not start then), by port;
 # several Corals and VMs in one run, and as many lines as PVE knows.
 # timeout: 300
+# kernel: 6.1
 finding() { # FILTER STATE...
     local state
     for state in "${@:2}"; do

@@ -27,7 +27,7 @@ fn main() -> Result<()> {
         }
     });
     serve::serve(
-        fake,
+        || Ok(fake),
         Options {
             listen,
             token,

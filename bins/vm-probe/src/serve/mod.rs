@@ -69,8 +69,9 @@ impl fmt::Debug for Options {
     }
 }
 
-/// Serves until SIGTERM or SIGINT; answers that are on their way are then given a little time.
-pub fn serve(service: Arc<dyn Service>, options: Options) -> Result<()> {
+/// Serves until SIGTERM or SIGINT; answers that are on their way are then given a little time. The service begins when it is
+/// certain that it can be reached, and by nobody who must not.
+pub fn serve(service: impl FnOnce() -> Result<Arc<dyn Service>>, options: Options) -> Result<()> {
     // Before anything is bound: what must not be reachable never is, not even for a moment.
     listen::consents(&options.listen, options.token.as_ref())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -81,6 +82,7 @@ pub fn serve(service: Arc<dyn Service>, options: Options) -> Result<()> {
         .context("cannot start the HTTP server")?;
     let served = runtime.block_on(async {
         let listener = Listener::bind(&options)?;
+        let service = service()?;
         let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
         let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
         let stop = poll_fn(move |cx| {

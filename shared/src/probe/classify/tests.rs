@@ -66,6 +66,7 @@ fn each_symptom_is_named_with_its_class() {
             (d.qmp, d.vnc, d.run_state) = (Qmp::Hung, Vnc::Silent, unknown());
         }),
         ("qmp_hung", Unhealthy, Qemu, true, |_, _, d| (d.qmp, d.vnc) = (Qmp::Hung, Vnc::Silent)),
+        ("qmp_hung", Unhealthy, Qemu, true, |_, _, d| (d.qmp, d.vnc, d.run_state) = (Qmp::Busy, Vnc::Silent, unknown())),
         ("qmp_gone", Degraded, Qemu, false, |_, _, d| d.qmp = Qmp::Refused),
         ("vnc_gone", Degraded, Qemu, false, |_, _, d| d.vnc = Vnc::Refused),
         ("vnc_gone", Degraded, Qemu, false, |_, _, d| d.vnc = Vnc::Absent),
