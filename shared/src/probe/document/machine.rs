@@ -21,6 +21,9 @@ pub fn qemu(evidence: &Evidence, now: u64) -> Value {
     let deep = evidence.deep.as_ref();
     let qmp = match deep.map(|deep| (&deep.qmp, deep.at)) {
         Some((Qmp::NotAsked, at)) => Told::unknown("qmp", Some(at), "the source names no monitor"),
+        Some((Qmp::Unknown(why), at)) => Told::unknown("qmp greeting", Some(at), why),
+        // A socket at which nobody listens is what a QEMU left behind.
+        Some((Qmp::Refused, at)) => Told::known(Qmp::Absent.word(), "qmp greeting", at),
         Some((qmp, at)) => Told::known(qmp.word(), "qmp greeting", at),
         None => block.told::<(), ()>("qmp", None, |()| None),
     };

@@ -66,8 +66,10 @@ impl Track {
         if instance.origin == Origin::Container && self.container.is_none() {
             self.container = Some(Container::new(sight.groups.own(round.host)));
         }
-        let (process, stat) = self.process(instance, round.host, sight);
         let hardware = instance.hardware.as_ref();
+        // Before the process: a QEMU that ends takes its taps along, which is then seen as its end and as nothing else.
+        let nics = self.nics(hardware, round, sight.pool);
+        let (process, stat) = self.process(instance, round.host, sight);
         let mut fast = Fast {
             at: now_ms(),
             process,
@@ -78,7 +80,7 @@ impl Track {
             host_cpu: sight.machine.cpu.clone(),
             host_memory: sight.machine.memory.clone(),
             load_average: sight.machine.load.clone(),
-            nics: self.nics(hardware, round, sight.pool),
+            nics,
             sound: Figure::unknown("pactl", "it is looked for in a container only"),
         };
         if let Some(stat) = stat {
