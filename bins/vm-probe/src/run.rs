@@ -156,7 +156,7 @@ fn readings(session: &Session, instances: &[Arc<Instance>], want: Want) -> Resul
 fn check(session: &Session, ids: &[String], slow: bool) -> Result<u8> {
     session.warn_unless_root();
     let listing = listed(session)?;
-    let readings = readings(session, &chosen(&listing, ids)?, Want { slow, checks: true })?;
+    let readings = readings(session, &chosen(&listing, ids)?, Want { slow, agent: true, checks: true })?;
     if session.output.is_json() {
         let vms: Vec<_> = readings.iter().map(|reading| document::vm(reading, now())).collect();
         session.output.json(&json!({ "vms": vms, "source": listing.origin, "stale": listing.stale }))?;
@@ -170,7 +170,7 @@ fn check(session: &Session, ids: &[String], slow: bool) -> Result<u8> {
 
 fn report(session: &Session) -> Result<u8> {
     let instance = Arc::new(container::instance(&session.host, &session.config.probe)?);
-    let want = Want { slow: true, checks: false };
+    let want = Want { slow: true, agent: false, checks: false };
     let all = readings_as_configured(session, &instance, want)?;
     let report = document::report(&all, now());
     session.output.text(&format!("{report:#}"));
@@ -197,7 +197,7 @@ fn recover(session: &Session, id: &str, apply: bool) -> Result<u8> {
     let listing = listed(session)?;
     let instances = chosen(&listing, &[id.to_owned()])?;
     // How many others are ill decides whether the node is at fault, so all are looked at.
-    let everybody = readings(session, &listing.instances, Want { slow: false, checks: true })?;
+    let everybody = readings(session, &listing.instances, Want { slow: false, agent: true, checks: true })?;
     let ill_at_once = everybody.iter().filter(|reading| reading.verdict.status == Status::Unhealthy).count();
     let Some(reading) = everybody.into_iter().find(|reading| reading.evidence.instance.id == instances[0].id) else {
         return Fault::problem(format!("{id} is gone")).next("vm-probe list").fail();

@@ -2,7 +2,7 @@
 
 use passthrough::{
     probe::{
-        evidence::{Agent, Evidence, Fast, NicReading, Path, Qmp, Vnc},
+        evidence::{Agent, Evidence, Fast, NicReading, Path, ProcessState, Qmp, Vnc},
         service::{Listing, Reading, Recovery},
         verdict::Status,
     },
@@ -154,8 +154,9 @@ fn colour(status: Status) -> Colour {
 }
 
 fn qemu(evidence: &Evidence) -> String {
+    let process = evidence.fast.as_ref().and_then(|fast| fast.process.get());
     let pid =
-        evidence.fast.as_ref().and_then(|fast| fast.process.get().map(|process| process.pid)).filter(|pid| *pid > 0);
+        process.filter(|process| process.pid > 0 && process.state != ProcessState::Gone).map(|process| process.pid);
     let answer = evidence.deep.as_ref().map_or("-", |deep| deep.qmp.word());
     pid.map_or_else(|| answer.to_owned(), |pid| format!("{answer} {pid}"))
 }

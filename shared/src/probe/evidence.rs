@@ -60,7 +60,7 @@ pub struct Fast {
 /// A process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {
-    /// Its number; 0 where there is none.
+    /// Its number, or that of one which has ended and left its pid file; 0 where there is none.
     pub pid: i32,
     /// What it does.
     pub state: ProcessState,

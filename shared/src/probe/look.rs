@@ -27,13 +27,17 @@ const ANSWER: Duration = Duration::from_millis(1500);
 /// So many VMs are asked at once.
 const AT_ONCE: usize = 256;
 /// So many blocking questions at once.
-const WORKERS: usize = 16;
+const WORKERS: usize = 64;
+/// How long a guest agent may take.
+const AGENT: Duration = Duration::from_secs(1);
 
 /// What to look at besides the host's own files and QEMU.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Want {
-    /// What is costly.
+    /// What is costly, as far as it is switched on.
     pub slow: bool,
+    /// The guest agent, where it is enabled: no more than whether it answers within a second.
+    pub agent: bool,
     /// The administrator's own checks.
     pub checks: bool,
 }
@@ -52,11 +56,23 @@ pub fn all(
     let mut all: Vec<_> = instances.iter().map(|instance| Evidence::new(Arc::clone(instance))).collect();
     let targets = instances.iter().filter_map(|instance| target(instance)).collect();
     let answer = settings.answer.unwrap_or(ANSWER);
-    let mut deep: HashMap<_, _> = ask_all(host, targets, answer, AT_ONCE, deadline).into_iter().collect();
+    let ask = move || ask_all(host, targets, answer, AT_ONCE, deadline);
+    let deep = if want.slow {
+        // Both need the monitor, which serves one.
+        let deep = ask();
+        ask_the_others(host, settings, &mut all, want, deadline)?;
+        deep
+    } else {
+        thread::scope(|scope| {
+            let deep = scope.spawn(ask);
+            ask_the_others(host, &gentle(settings), &mut all, want, deadline)?;
+            deep.join().map_err(|_| anyhow::anyhow!("QEMU could not be asked"))
+        })?
+    };
+    let mut deep: HashMap<_, _> = deep.into_iter().collect();
     for evidence in &mut all {
         evidence.deep = deep.remove(&evidence.instance.id).map(Arc::new);
     }
-    ask_the_others(host, settings, &mut all, want, deadline)?;
     if first.iter().any(Option::is_some) {
         thread::sleep(APART.saturating_sub(begun.elapsed()).min(deadline.remaining()));
         for (evidence, fast) in all.iter_mut().zip(sampler.sample(instances)) {
@@ -64,6 +80,11 @@ pub fn all(
         }
     }
     Ok(all)
+}
+
+/// Of what is costly, only the agent, which costs nothing where it answers.
+fn gentle(settings: &Settings) -> Settings {
+    Settings { frames: false, audio: false, memory: false, agent: true, ..settings.clone() }
 }
 
 /// What is known of one, without what is costly.
@@ -92,7 +113,9 @@ fn ask_the_others(
     let here = |instance: &Instance| matches!(instance.origin, Origin::Pve | Origin::Container);
     let mut work: Vec<Work<'_>> = jobs.into_iter().map(Work::Check).collect();
     work.extend(all.iter_mut().filter_map(|evidence| {
-        let slow = want.slow && here(&evidence.instance) && evidence.instance.power != Power::Stopped;
+        let on = here(&evidence.instance) && evidence.instance.power != Power::Stopped;
+        let agent = evidence.instance.hardware.as_ref().is_some_and(|hardware| hardware.agent);
+        let slow = on && (want.slow || want.agent && agent);
         (slow || evidence.instance.health_url.is_some()).then_some(Work::Ask { evidence, slow })
     }));
     let done: Mutex<Vec<(String, String, Checked)>> = Mutex::default();
@@ -113,7 +136,8 @@ fn ask_the_others(
                         Some(Work::Ask { evidence, slow }) => {
                             evidence.remote = remote::ask(&evidence.instance, deadline).map(Arc::new);
                             if slow {
-                                let seen = slow::look(host, &evidence.instance, settings, deadline);
+                                let time = if want.slow { *deadline } else { deadline.within(AGENT) };
+                                let seen = slow::look(host, &evidence.instance, settings, &time);
                                 evidence.slow = Some(Arc::new(seen));
                             }
                         }

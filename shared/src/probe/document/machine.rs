@@ -14,7 +14,9 @@ use serde_json::{Value, json};
 pub fn qemu(evidence: &Evidence, now: u64) -> Value {
     let mut block = Block::new("qemu", evidence, now);
     let process = evidence.fast.as_ref().map(|fast| (&fast.process, fast.at));
-    let pid = block.told("fast", process, |process| (process.pid > 0).then_some(process.pid));
+    let pid = block.told("fast", process, |process| {
+        (process.pid > 0 && process.state != ProcessState::Gone).then_some(process.pid)
+    });
     block.put("pid", Kind::Own, pid);
     let state = block.told("fast", process, |process| Some(process.state));
     block.put("process", Kind::Own, state);

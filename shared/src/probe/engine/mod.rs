@@ -6,6 +6,8 @@ mod jobs;
 mod rounds;
 mod slot;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use super::{
     history,

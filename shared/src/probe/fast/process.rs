@@ -74,7 +74,8 @@ pub(super) fn of_vm(host: &Host, vmid: u32) -> Result<i32, Figure<Process>> {
     let hidden = pid.and_then(|pid| read_file(&host.process(pid).join("cmdline")).err());
     match hidden.filter(|e| e.kind() == ErrorKind::PermissionDenied) {
         Some(error) => Err(Figure::unknown("/proc/PID/cmdline", error.to_string())),
-        None => Err(gone(FILE)),
+        // QEMU takes its pid file along when it ends in order: one that is left names the process that did not.
+        None => Err(Figure::known(FILE, Process { pid: pid.unwrap_or(0), state: ProcessState::Gone })),
     }
 }
 

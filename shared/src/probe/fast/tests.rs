@@ -137,7 +137,7 @@ fn a_process_is_what_it_was_found_to_be() {
     assert_eq!(one(&mut sampler, &vm).cpu.reason(), Some(TWO));
     tree.process(4711, 'Z', 200);
     let dead = one(&mut sampler, &vm);
-    assert_eq!(dead.process.get(), Some(&Process { pid: 0, state: ProcessState::Gone }));
+    assert_eq!(dead.process.get(), Some(&Process { pid: 4711, state: ProcessState::Gone }));
     assert_eq!((dead.cpu.reason(), dead.memory.reason()), (Some(NOT_RUNNING), Some(NOT_RUNNING)));
     // Its number is somebody else's by now.
     tree.write("proc/4711/cmdline", "/usr/bin/less\0");
