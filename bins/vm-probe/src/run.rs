@@ -120,7 +120,8 @@ fn chosen(listing: &Listing, ids: &[String]) -> Result<Vec<Arc<Instance>>> {
         let one = listing.instances.iter().find(|instance| instance.id == *id);
         one.cloned().ok_or_else(|| Fault::usage(format!("{id}: there is no such VM")).next("vm-probe list").into())
     };
-    ids.iter().map(find).collect()
+    let unique = ids.iter().enumerate().filter(|(n, id)| !ids[..*n].contains(id));
+    unique.map(|(_, id)| find(id)).collect()
 }
 
 /// What half a second saw of a processor or a counter says nothing: the daemon judges those, after several rounds.
@@ -217,8 +218,12 @@ fn recover(session: &Session, id: &str, apply: bool) -> Result<u8> {
         } else {
             session.output.text(&outcome.text);
         }
-        let well = matches!(outcome.result, Ended::Recovered | Ended::Needless | Ended::Planned);
-        return Ok(u8::from(!well));
+        let done = matches!(outcome.result, Ended::Recovered | Ended::Needless | Ended::Planned);
+        let ill = outcome.result == Ended::Recovered && outcome.verdict.status > Status::Unknown;
+        if ill {
+            session.log.info(&format!("{id} is still {}; next: vm-probe check {id}", outcome.verdict.status.word()));
+        }
+        return Ok(u8::from(!done || ill));
     }
     let preview = recover::preview(session, &reading.evidence, &reading.verdict, &context);
     if session.output.is_json() {

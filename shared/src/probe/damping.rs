@@ -102,15 +102,21 @@ impl Damper {
             drops_per_second: f64::INFINITY,
         };
         let calm = classify::classify_by(evidence, &without, &self.patience, now);
-        let mut problems = calm.problems;
-        if problems.is_empty() && !is_at_work(evidence) {
+        let (shown, waits): (Vec<_>, Vec<_>) =
+            calm.problems.into_iter().partition(|problem| !is_rate(&problem.symptom));
+        let mut problems = shown;
+        if problems.is_empty() && waits.is_empty() && !is_at_work(evidence) {
             problems.extend(self.unrefuted(&verdict, now).cloned());
         }
         let rates = self.tracks.values().filter(|track| track.settled && is_rate(&track.problem.symptom));
         problems.extend(rates.map(|track| track.problem.clone()));
         problems.sort_by_key(|problem| Reverse(problem.status));
         Verdict {
-            status: problems.first().map_or(calm.status, |worst| worst.status),
+            status: match problems.first() {
+                Some(worst) => worst.status,
+                None if waits.is_empty() => calm.status,
+                None => Status::Healthy,
+            },
             failure_type: classify::failure_type(&problems),
             recovery_needed: problems.iter().any(classify::is_treatable),
             problems,
@@ -130,9 +136,18 @@ impl Damper {
     }
 }
 
-/// Whether it is a figure beyond its limit, rather than a fact.
+/// Whether it is a figure beyond its limit, or a socket that is not there, as happens whenever a VM starts or ends: rather
+/// than a fact.
 fn is_rate(symptom: &Symptom) -> bool {
-    matches!(symptom, Symptom::Cpu | Symptom::Memory | Symptom::Pressure | Symptom::NetworkErrors(_))
+    matches!(
+        symptom,
+        Symptom::Cpu
+            | Symptom::Memory
+            | Symptom::Pressure
+            | Symptom::NetworkErrors(_)
+            | Symptom::QmpGone
+            | Symptom::VncGone
+    )
 }
 
 /// When the evidence was taken that tells of a symptom.

@@ -129,7 +129,8 @@ fn deep(reading: &Reading, form: Form) -> Value {
 /// The instances; a failure while no source could be asked.
 pub fn instances(snapshot: &Snapshot) -> Result<Value, Failure> {
     let listing = &snapshot.listing;
-    if listing.origin.is_none() {
+    // A source that was named and never answered has no instances either.
+    if listing.at == 0 {
         let why = listing.attempts.iter().map(|attempt| format!("{}: {}", attempt.source.word(), attempt.detail));
         let why: Vec<_> = why.collect();
         let text = if why.is_empty() { "no discovery has ended yet".into() } else { why.join("; ") };

@@ -37,12 +37,15 @@ pub fn ask_all(
     let mut told = Vec::with_capacity(targets.len());
     let mut targets = targets.into_iter();
     loop {
-        while prober.in_flight() < at_once.max(1) && !deadline.expired() {
+        // Who is given less than the time of an answer would seem to hang.
+        while prober.in_flight() < at_once.max(1) && deadline.remaining() >= answer {
             let Some(target) = targets.next() else { break };
-            prober.begin(target, answer.min(deadline.remaining()));
+            prober.begin(target, answer);
         }
         if prober.in_flight() == 0 {
-            told.extend(targets.map(|target| flight::unasked(target, "its turn did not come by the deadline")));
+            told.extend(
+                targets.map(|target| flight::unasked(target, "too little time was left for its answer (--timeout)")),
+            );
             return told;
         }
         told.append(&mut prober.poll(answer));

@@ -34,7 +34,7 @@ pub fn host_report(snapshot: &Snapshot, now: u64) -> Value {
         return report(only, now);
     }
     let count = |status| readings.iter().filter(|reading| reading.verdict.status == status).count();
-    let worst = if snapshot.listing.origin.is_none() {
+    let worst = if snapshot.listing.at == 0 {
         Status::Unknown
     } else {
         readings.iter().map(|reading| reading.verdict.status).max().unwrap_or(Status::Healthy)

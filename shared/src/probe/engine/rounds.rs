@@ -163,7 +163,7 @@ pub(super) fn judge(shared: &Arc<Shared>) {
                         ready.push(slot.evidence.instance.id.clone());
                     }
                 }
-                if round || changed {
+                if (round || changed) && slot.is_seen() {
                     slot.touch();
                     events.extend(store.recorder.reading(&slot.reading(), time));
                 }

@@ -1,12 +1,13 @@
 //! One instance in the store: its evidence, tier by tier, and what was made of it.
 
 use crate::{
-    config::probe::Limits,
+    config::probe::{Limits, Origin},
     probe::{
         classify::{Patience, classify_by},
         damping::Damper,
         evidence::Evidence,
         instance::Instance,
+        look::target,
         now,
         recover::{self, AskedBy, Books, Context},
         service::{Reading, Recovery},
@@ -87,6 +88,16 @@ impl Slot {
     /// Whether there is anything to plan, or was.
     pub(super) fn is_ill(&self) -> bool {
         !self.verdict.problems.is_empty() || self.recovery.needed || self.recovery.attempts_last_hour > 0
+    }
+
+    /// Whether everything was looked at once that there is to look at: before, nothing is a change.
+    pub(super) fn is_seen(&self) -> bool {
+        let evidence = &self.evidence;
+        let instance = &evidence.instance;
+        let here = matches!(instance.origin, Origin::Pve | Origin::Container);
+        (!here || evidence.fast.is_some())
+            && (target(instance).is_none() || evidence.deep.is_some())
+            && (instance.health_url.is_none() || evidence.remote.is_some())
     }
 
     /// Plans what may be done, as a person may; whether the policy may do it, too.

@@ -8,7 +8,7 @@ use crate::{
         checks::{Checks, Job},
         classify::Patience,
         deep::Target,
-        evidence::{Agent, Checked, Deep, Fast, Remote, Slow},
+        evidence::{Agent, Checked, Deep, Fast, ProcessState, Remote, Slow},
         history::Recorder,
         instance::{Instance, Power},
         look::target,
@@ -141,7 +141,17 @@ impl Store {
     }
 
     pub(super) fn fast(&mut self, id: &str, fast: Fast) {
-        self.put(id, |slot| slot.evidence.fast = Some(Arc::new(fast)));
+        self.put(id, |slot| {
+            let pid =
+                |fast: &Fast| fast.process.get().map(|process| (process.pid, process.state == ProcessState::Gone));
+            let before = slot.evidence.fast.as_deref().and_then(pid);
+            // What another QEMU said, or this one before it ended, is not this one's.
+            if before.is_some() && before != pid(&fast) {
+                slot.evidence.deep = None;
+                slot.deep_due = 0;
+            }
+            slot.evidence.fast = Some(Arc::new(fast));
+        });
     }
 
     pub(super) fn deep(&mut self, id: &str, deep: Deep) {

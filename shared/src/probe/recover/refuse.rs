@@ -6,7 +6,7 @@ use crate::{
     fault::Fault,
     host::{Host, read_if_there},
     probe::{
-        classify::clean,
+        classify::{self, clean},
         evidence::{Agent, Evidence},
         verdict::{FailureType, Verdict},
     },
@@ -154,14 +154,16 @@ fn policy(
         let next = plan.commands().join(" && ");
         return Some(Fault::refused(why).next(next));
     }
-    let allowed = match verdict.failure_type {
+    // What nothing here treats, such as a failed check, needs no policy of its own.
+    let class = classify::failure_type(&plan.treats);
+    let allowed = match class {
         FailureType::Network => settings.network,
         FailureType::Qemu => settings.qemu,
         FailureType::Client => settings.client,
         FailureType::Mixed => settings.mixed,
         FailureType::None => false,
     };
-    let word = verdict.failure_type.word();
+    let word = class.word();
     let why = format!("recovery of the class {word} is not switched on ({word} in [probe.recovery])");
     let consent = context.asked_by != AskedBy::Policy;
     (!allowed && !consent).then(|| Fault::refused(why).next(format!("vm-probe recover {id} --apply")))
