@@ -5,6 +5,7 @@ mod heal;
 mod jobs;
 mod rounds;
 mod slot;
+mod slots;
 mod store;
 
 use super::{

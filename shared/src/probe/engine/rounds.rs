@@ -135,30 +135,29 @@ pub(super) fn deep(shared: &Arc<Shared>) {
 /// Judges what has come, hands out what else is due, heals what may be healed, and shows it.
 pub(super) fn judge(shared: &Arc<Shared>) {
     let every = millis(shared.config.probe.fast.unwrap_or(FAST).min(DEEP));
-    let mut judged_at = 0;
+    let mut shown = (0, Arc::default());
     loop {
         let time = now();
         hand_out(shared, time);
-        let session = shared.session(Duration::from_secs(10));
         let mut events = Vec::new();
         let mut ready = Vec::new();
-        let mut books = None;
+        let mut tools = None;
         {
             let mut guard = shared.store();
             let store = &mut *guard;
             let ill_at_once = store.ill();
-            let all = time.saturating_sub(judged_at) >= every;
-            judged_at = if all { time } else { judged_at };
-            for slot in store.slots.values_mut() {
-                if !all && !slot.is_touched() {
-                    continue;
-                }
+            // What nobody measures any more grows old, so all are judged from time to time.
+            for slot in store.slots.iter_mut().filter(|slot| slot.is_touched() || time.abs_diff(slot.judged) >= every) {
                 let round = slot.is_round();
                 let changed = slot.judge(&store.settings.limits, time);
                 // Nothing is planned for what is well, and the books are not read for it.
                 if !slot.planned || slot.is_ill() && (changed || round) {
-                    let books = books.get_or_insert_with(|| recover::books(&session));
-                    let ready_to_heal = slot.plan(&session, ill_at_once, books);
+                    let (session, books) = tools.get_or_insert_with(|| {
+                        let session = shared.session(Duration::from_secs(10));
+                        let books = recover::books(&session);
+                        (session, books)
+                    });
+                    let ready_to_heal = slot.plan(session, ill_at_once, books);
                     if ready_to_heal {
                         ready.push(slot.evidence.instance.id.clone());
                     }
@@ -169,9 +168,14 @@ pub(super) fn judge(shared: &Arc<Shared>) {
                 }
             }
             let due = store.recorder.due(time);
-            let snapshot = store.snapshot(time);
+            let (shown_at, listing) = &shown;
+            let is_new = store.is_touched() || !Arc::ptr_eq(listing, &store.listing);
+            let snapshot = (is_new || time.abs_diff(*shown_at) >= every).then(|| store.snapshot(time));
             drop(guard);
-            shared.show(snapshot);
+            if let Some(snapshot) = snapshot {
+                shown = (time, Arc::clone(&snapshot.listing));
+                shared.show(snapshot);
+            }
             // A slow disk holds up nobody else.
             if let Some(Err(error)) = due.map(history::Save::write) {
                 shared.log().info(&format!("history: {error:#}"));
