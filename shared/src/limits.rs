@@ -23,6 +23,18 @@ pub fn many_files() {
     }
 }
 
+/// For a daemon whose threads hand on what they made: one heap for all of them. With one for each, what a thread has freed is
+/// of no use to the others, and a fifth of the memory lies idle.
+pub fn one_heap() {
+    #[cfg(target_env = "gnu")]
+    {
+        use nix::libc::{M_ARENA_MAX, mallopt};
+        // SAFETY: it sets a number of the allocator's, which guards it by itself.
+        #[allow(unsafe_code)]
+        let _ = unsafe { mallopt(M_ARENA_MAX, 1) };
+    }
+}
+
 /// Makes what can be made of them; fails where the host could not be looked at.
 pub fn loosen() -> Result<()> {
     // A file that may not grow any more (ulimit -f) is then an error, like a disk that is full.

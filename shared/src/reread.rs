@@ -73,7 +73,8 @@ impl Pool {
         let worth_keeping = length.as_ref().map_or_else(|e| e.kind() == io::ErrorKind::InvalidInput, |_| true);
         if worth_keeping && let Some(place) = Place::take(&self.left) {
             // Before it is known which file it is, it is not kept.
-            let file_of_tree = if self.is_live { Ok(None) } else { opened.metadata().map(|found| Some(identity(&found))) };
+            let file_of_tree =
+                if self.is_live { Ok(None) } else { opened.metadata().map(|found| Some(identity(&found))) };
             file.kept = file_of_tree.ok().map(|of_tree| Kept { file: opened, of_tree, _place: place });
         }
         length
