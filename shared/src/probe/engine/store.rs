@@ -163,11 +163,6 @@ impl Store {
         self.slots.iter().filter(|slot| slot.verdict.status == Status::Unhealthy).count()
     }
 
-    /// Whether there is anything new to be shown.
-    pub(super) fn is_touched(&self) -> bool {
-        self.slots.iter().any(Slot::is_touched)
-    }
-
     /// As it is shown.
     pub(super) fn snapshot(&mut self, now: u64) -> Snapshot {
         let listing = Arc::clone(&self.listing);
