@@ -1,6 +1,7 @@
 //! Small files of the kernel that are read again and again. To open one costs five times what reading it costs, so they are
 //! kept open as long as there are descriptors for it. What a kept descriptor belongs to is certain: once the process, the
-//! control group or the interface behind it has gone, it fails, whatever has the same name by then.
+//! control group or the interface behind it has gone, it fails, whatever has the same name by then. A file of a tree that
+//! stands in for a machine does not fail; there it is looked each time whether its path still leads to it.
 
 use crate::host::Host;
 use nix::{
@@ -8,10 +9,10 @@ use nix::{
     sys::resource::{Resource, getrlimit},
 };
 use std::{
-    fs::File,
+    fs::{self, File, Metadata},
     io::{self, Read},
-    os::unix::fs::{FileExt, OpenOptionsExt},
-    path::PathBuf,
+    os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -28,15 +29,15 @@ const MOST: u64 = 16 << 10;
 pub struct Pool {
     left: Arc<AtomicUsize>,
     buffer: Vec<u8>,
+    is_live: bool,
 }
 
 impl Pool {
-    /// Keeps half of the descriptors that the process may have. Files of a tree that stands in for a machine are opened
-    /// every time, as they do not fail when they are removed.
+    /// Keeps half of the descriptors that the process may have.
     pub fn new(host: &Host) -> Self {
         let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft / 2).min(MOST);
-        let left = if host.is_live() { usize::try_from(limit).unwrap_or(0) } else { 0 };
-        Self { left: Arc::new(AtomicUsize::new(left)), buffer: vec![0; LONGEST] }
+        let left = Arc::new(AtomicUsize::new(usize::try_from(limit).unwrap_or(0)));
+        Self { left, buffer: vec![0; LONGEST], is_live: host.is_live() }
     }
 
     /// What the file says now.
@@ -47,7 +48,8 @@ impl Pool {
 
     /// Whether what the file belonged to when it was opened is still there. Only a descriptor that was kept can tell.
     pub fn still(&mut self, file: &mut Reread) -> bool {
-        let still = file.kept.as_ref().is_some_and(|(kept, _)| kept.read_at(&mut self.buffer, 0).is_ok());
+        let kept = file.kept.as_ref().filter(|_| self.is_live);
+        let still = kept.is_some_and(|kept| kept.file.read_at(&mut self.buffer, 0).is_ok());
         if !still {
             file.kept = None;
         }
@@ -55,8 +57,11 @@ impl Pool {
     }
 
     fn length(&mut self, file: &mut Reread) -> io::Result<usize> {
-        if let Some((kept, _)) = &file.kept {
-            match kept.read_at(&mut self.buffer, 0) {
+        if file.kept.as_ref().is_some_and(|kept| kept.is_another_at(&file.path)) {
+            file.kept = None;
+        }
+        if let Some(kept) = &file.kept {
+            match kept.file.read_at(&mut self.buffer, 0) {
                 // Some attributes answer with it when there is nothing to tell: opening them anew does not help.
                 Err(e) if e.kind() == io::ErrorKind::InvalidInput => return Err(e),
                 Err(_) => file.kept = None,
@@ -67,7 +72,10 @@ impl Pool {
         let length = opened.read(&mut self.buffer);
         let worth_keeping = length.as_ref().map_or_else(|e| e.kind() == io::ErrorKind::InvalidInput, |_| true);
         if worth_keeping && let Some(place) = Place::take(&self.left) {
-            file.kept = Some((opened, place));
+            // Before it is known which file it is, it is not kept.
+            let file_of_tree =
+                if self.is_live { Ok(None) } else { opened.metadata().map(|found| Some(identity(&found))) };
+            file.kept = file_of_tree.ok().map(|of_tree| Kept { file: opened, of_tree, _place: place });
         }
         length
     }
@@ -77,7 +85,29 @@ impl Pool {
 #[derive(Debug)]
 pub struct Reread {
     path: PathBuf,
-    kept: Option<(File, Place)>,
+    kept: Option<Kept>,
+}
+
+/// A file that stays open.
+#[derive(Debug)]
+struct Kept {
+    file: File,
+    /// Which file it was, where a tree stands in for a machine.
+    of_tree: Option<Identity>,
+    _place: Place,
+}
+
+/// Device, inode and the time of the last change: a file on top of a layered file system is another one once it was written.
+type Identity = (u64, u64, i64, i64);
+
+fn identity(of: &Metadata) -> Identity {
+    (of.dev(), of.ino(), of.ctime(), of.ctime_nsec())
+}
+
+impl Kept {
+    fn is_another_at(&self, path: &Path) -> bool {
+        self.of_tree.is_some_and(|kept| fs::metadata(path).map_or(true, |now| identity(&now) != kept))
+    }
 }
 
 impl Reread {
@@ -110,13 +140,19 @@ mod tests {
     use std::{fs, process::Command};
 
     #[test]
-    fn a_file_of_a_tree_is_read_anew_every_time() {
+    fn a_file_of_a_tree_is_always_that_of_its_path() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a");
         let (mut pool, mut file) = (Pool::new(&Host::new(dir.path())), Reread::new(path.clone()));
         assert_eq!(pool.read(&mut file).unwrap_err().kind(), io::ErrorKind::NotFound);
         fs::write(&path, "one\n").unwrap();
         assert_eq!(pool.read(&mut file).unwrap(), b"one\n");
+        fs::write(&path, "two\n").unwrap();
+        assert_eq!(pool.read(&mut file).unwrap(), b"two\n");
+        fs::write(dir.path().join("b"), "three\n").unwrap();
+        fs::rename(dir.path().join("b"), &path).unwrap();
+        assert_eq!(pool.read(&mut file).unwrap(), b"three\n");
+        assert!(file.kept.is_some() && !pool.still(&mut file));
         fs::remove_file(&path).unwrap();
         assert!(pool.read(&mut file).is_err());
     }

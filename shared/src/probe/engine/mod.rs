@@ -5,6 +5,7 @@ mod heal;
 mod jobs;
 mod rounds;
 mod slot;
+mod slots;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -14,7 +15,7 @@ use super::{
     recover::{self, AskedBy},
     service::{Event, Refusal, Service, Snapshot},
 };
-use crate::{config::Config, deadline::Deadline, host::Host, log::Log, report::Output, session::Session};
+use crate::{config::Config, deadline::Deadline, host::Host, limits, log::Log, report::Output, session::Session};
 use anyhow::{Context as _, Result};
 use jobs::Jobs;
 use serde_json::Value;
@@ -62,6 +63,7 @@ pub struct Engine {
 impl Engine {
     /// Starts to look.
     pub fn start(session: &Session) -> Result<Self> {
+        limits::one_heap();
         let settings = &session.config.probe;
         let shared = Arc::new(Shared {
             host: session.host.clone(),

@@ -36,6 +36,8 @@ const ANSWER: Duration = Duration::from_secs(2);
 const LONG: Duration = Duration::from_secs(8);
 /// So many VMs are asked at once.
 const AT_ONCE: usize = 128;
+/// How often is looked whom to ask: those who are asked together wake this program, and find it awake, together.
+const BATCH: Duration = Duration::from_millis(500);
 /// How often is looked whether anything is due or has changed.
 const TICK: Duration = Duration::from_millis(250);
 
@@ -104,14 +106,14 @@ pub(super) fn deep(shared: &Arc<Shared>) {
     };
     let answer = shared.config.probe.answer.unwrap_or(ANSWER);
     while !shared.stops() {
-        let due = {
-            let most = AT_ONCE.saturating_sub(prober.in_flight());
-            shared.store().deep_due(now(), most)
-        };
+        let most = AT_ONCE.saturating_sub(prober.in_flight());
+        let due = shared.store().deep_due(now(), most);
+        // More may be due: they are begun as soon as there is room.
+        let is_full = due.len() == most;
         for target in due {
             prober.begin(target, answer);
         }
-        let until = Instant::now() + TICK;
+        let until = Instant::now() + BATCH;
         loop {
             let left = until.saturating_duration_since(Instant::now());
             let answers = if prober.in_flight() == 0 { Vec::new() } else { prober.poll(left) };
@@ -122,11 +124,11 @@ pub(super) fn deep(shared: &Arc<Shared>) {
                     store.deep(&id, deep);
                 }
             }
-            if left.is_zero() || prober.in_flight() == 0 {
+            if left.is_zero() || prober.in_flight() == 0 || is_full && prober.in_flight() < AT_ONCE / 2 {
                 break;
             }
         }
-        if prober.in_flight() == 0 && !shared.rest(until.saturating_duration_since(Instant::now())) {
+        if prober.in_flight() == 0 && !is_full && !shared.rest(until.saturating_duration_since(Instant::now())) {
             return;
         }
     }
@@ -135,43 +137,50 @@ pub(super) fn deep(shared: &Arc<Shared>) {
 /// Judges what has come, hands out what else is due, heals what may be healed, and shows it.
 pub(super) fn judge(shared: &Arc<Shared>) {
     let every = millis(shared.config.probe.fast.unwrap_or(FAST).min(DEEP));
-    let mut judged_at = 0;
+    let mut shown = (0, Arc::default());
     loop {
         let time = now();
         hand_out(shared, time);
-        let session = shared.session(Duration::from_secs(10));
         let mut events = Vec::new();
         let mut ready = Vec::new();
-        let mut books = None;
+        let mut tools = None;
         {
             let mut guard = shared.store();
             let store = &mut *guard;
             let ill_at_once = store.ill();
-            let all = time.saturating_sub(judged_at) >= every;
-            judged_at = if all { time } else { judged_at };
-            for slot in store.slots.values_mut() {
-                if !all && !slot.is_touched() {
-                    continue;
-                }
+            let (shown_at, listing) = &shown;
+            let mut is_new = time.abs_diff(*shown_at) >= every || !Arc::ptr_eq(listing, &store.listing);
+            // What nobody measures any more grows old, so all are judged from time to time.
+            for slot in store.slots.iter_mut().filter(|slot| slot.is_touched() || time.abs_diff(slot.judged) >= every) {
+                is_new |= slot.is_touched();
                 let round = slot.is_round();
                 let changed = slot.judge(&store.settings.limits, time);
                 // Nothing is planned for what is well, and the books are not read for it.
                 if !slot.planned || slot.is_ill() && (changed || round) {
-                    let books = books.get_or_insert_with(|| recover::books(&session));
-                    let ready_to_heal = slot.plan(&session, ill_at_once, books);
+                    let (session, books) = tools.get_or_insert_with(|| {
+                        let session = shared.session(Duration::from_secs(10));
+                        let books = recover::books(&session);
+                        (session, books)
+                    });
+                    let ready_to_heal = slot.plan(session, ill_at_once, books);
+                    is_new |= slot.is_touched();
                     if ready_to_heal {
                         ready.push(slot.evidence.instance.id.clone());
                     }
                 }
                 if (round || changed) && slot.is_seen() {
+                    is_new = true;
                     slot.touch();
                     events.extend(store.recorder.reading(&slot.reading(), time));
                 }
             }
             let due = store.recorder.due(time);
-            let snapshot = store.snapshot(time);
+            let snapshot = is_new.then(|| store.snapshot(time));
             drop(guard);
-            shared.show(snapshot);
+            if let Some(snapshot) = snapshot {
+                shown = (time, Arc::clone(&snapshot.listing));
+                shared.show(snapshot);
+            }
             // A slow disk holds up nobody else.
             if let Some(Err(error)) = due.map(history::Save::write) {
                 shared.log().info(&format!("history: {error:#}"));

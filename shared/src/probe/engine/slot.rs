@@ -33,6 +33,8 @@ pub(super) struct Slot {
     pub(super) slow_due: u64,
     /// When its own report is to be asked for next.
     pub(super) remote_due: u64,
+    /// When it was judged last.
+    pub(super) judged: u64,
     /// When was measured what was recorded last.
     told: u64,
     /// Whether the books were looked at for it.
@@ -58,6 +60,7 @@ impl Slot {
             deep_due: 0,
             slow_due: 0,
             remote_due: 0,
+            judged: 0,
             told: 0,
             planned: false,
             asking: false,
@@ -70,6 +73,7 @@ impl Slot {
 
     /// Looks at the evidence again; whether the verdict changed. What was counted already does not count as another round.
     pub(super) fn judge(&mut self, limits: &Limits, now: u64) -> bool {
+        self.judged = now;
         let verdict = classify_by(&self.evidence, limits, &self.patience, now);
         let verdict = self.damper.fold(&self.evidence, verdict, now);
         let changed = verdict != self.verdict;

@@ -1,6 +1,6 @@
 //! What is known of every instance. Each tier writes only its own part.
 
-use super::slot::Slot;
+use super::{slot::Slot, slots::Slots};
 use crate::{
     config::probe::Settings,
     host::Host,
@@ -17,13 +17,13 @@ use crate::{
     },
 };
 use anyhow::Result;
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 /// The store.
 pub(super) struct Store {
     pub(super) settings: Settings,
     pub(super) listing: Arc<Listing>,
-    pub(super) slots: HashMap<String, Slot>,
+    pub(super) slots: Slots,
     pub(super) recorder: Recorder,
     pub(super) rounds: Rounds,
     pub(super) recoveries: Recoveries,
@@ -35,7 +35,7 @@ impl Store {
         Ok(Self {
             settings: settings.clone(),
             listing: Arc::default(),
-            slots: HashMap::new(),
+            slots: Slots::default(),
             recorder: Recorder::new(host),
             rounds: Rounds::default(),
             recoveries: Recoveries::default(),
@@ -51,31 +51,20 @@ impl Store {
         let first = self.listing.at == 0;
         let interval = millis(self.settings.deep.unwrap_or(DEEP));
         let count = u64::try_from(listing.instances.len()).unwrap_or(1).max(1);
-        for (n, instance) in (0..).zip(&listing.instances) {
-            if let Some(slot) = self.slots.get_mut(&instance.id) {
-                if slot.evidence.instance != *instance {
-                    slot.evidence.instance = Arc::clone(instance);
-                    slot.touch();
-                }
-                continue;
-            }
+        let (come, gone) = self.slots.arrange(&listing.instances, |n, instance| {
             let mut slot = Slot::new(Arc::clone(instance), patience);
             // Everybody is asked at once at first, so that there is an answer soon; then one after the other.
-            slot.remote_due = now + if first { 0 } else { interval * n / count };
-            self.slots.insert(instance.id.clone(), slot);
-            if !first {
-                events.push(event(&instance.id, format!("{} has come", instance.name)));
+            slot.remote_due = now + if first { 0 } else { interval * u64::try_from(n).unwrap_or(0) / count };
+            slot
+        });
+        if !first {
+            for id in come {
+                let name = self.slots.get_mut(&id).map_or(id.clone(), |slot| slot.evidence.instance.name.clone());
+                events.push(event(&id, format!("{name} has come")));
             }
         }
-        if self.slots.len() > listing.instances.len() {
-            let here: std::collections::HashSet<_> = listing.instances.iter().map(|i| i.id.as_str()).collect();
-            let gone: Vec<_> = self.slots.keys().filter(|id| !here.contains(id.as_str())).cloned().collect();
-            for id in gone {
-                self.slots.remove(&id);
-                events.push(event(&id, format!("{id} is gone")));
-            }
-        }
-        for slot in self.slots.values_mut() {
+        events.extend(gone.iter().map(|id| event(id, format!("{id} is gone"))));
+        for slot in self.slots.iter_mut() {
             let checks = &self.checks;
             let before = slot.evidence.checks.len();
             let instance = &slot.evidence.instance;
@@ -101,16 +90,15 @@ impl Store {
         let interval = millis(self.settings.deep.unwrap_or(DEEP));
         let count = u64::try_from(self.listing.instances.len()).unwrap_or(1).max(1);
         let mut targets = Vec::new();
-        for (n, instance) in (0..).zip(&self.listing.instances) {
+        for (n, slot) in (0..).zip(self.slots.iter_mut()) {
             if targets.len() >= most {
                 break;
             }
-            let Some(slot) = self.slots.get_mut(&instance.id) else { continue };
             // A recovery looks for itself, and finds the monitor free.
             if slot.deep_due > now || slot.healing || slot.asking {
                 continue;
             }
-            let Some(target) = target(instance) else { continue };
+            let Some(target) = target(&slot.evidence.instance) else { continue };
             let first = slot.deep_due == 0;
             // After the first round, they are spread over the interval.
             slot.deep_due =
@@ -126,8 +114,8 @@ impl Store {
         let settings = &self.settings;
         let costly = settings.frames || settings.audio || settings.agent || settings.memory;
         let (mut remote, mut slow) = (Vec::new(), Vec::new());
-        for instance in &self.listing.instances {
-            let Some(slot) = self.slots.get_mut(&instance.id) else { continue };
+        for slot in self.slots.iter_mut() {
+            let instance = &slot.evidence.instance;
             if instance.health_url.is_some() && slot.remote_due <= now {
                 slot.remote_due = now + millis(settings.deep.unwrap_or(DEEP));
                 remote.push(Arc::clone(instance));
@@ -187,13 +175,13 @@ impl Store {
 
     /// How many are ill: many at once are the node's fault.
     pub(super) fn ill(&self) -> usize {
-        self.slots.values().filter(|slot| slot.verdict.status == Status::Unhealthy).count()
+        self.slots.iter().filter(|slot| slot.verdict.status == Status::Unhealthy).count()
     }
 
     /// As it is shown.
     pub(super) fn snapshot(&mut self, now: u64) -> Snapshot {
         let listing = Arc::clone(&self.listing);
-        let readings = listing.instances.iter().filter_map(|i| self.slots.get_mut(&i.id).map(Slot::reading)).collect();
+        let readings = self.slots.iter_mut().map(Slot::reading).collect();
         Snapshot { at: now, listing, readings, rounds: self.rounds, recoveries: Some(self.recoveries) }
     }
 

@@ -35,7 +35,7 @@ pub(super) fn look(
         .or_else(|| at_work(&session.host, evidence))
         .or_else(|| state(evidence))
         .or_else(|| many(settings, context))
-        .or_else(|| policy(settings, evidence, verdict, plan, context))
+        .or_else(|| policy(settings, evidence, plan, context))
         .or_else(|| storage(session, plan, context))
         .or_else(|| damped(session, evidence, context))
         .or_else(|| not_root(session, evidence))
@@ -135,13 +135,7 @@ fn many(settings: &Recovery, context: &Context) -> Option<Fault> {
     (ill > most).then(|| Fault::refused(why).next("vm-probe check"))
 }
 
-fn policy(
-    settings: &Recovery,
-    evidence: &Evidence,
-    verdict: &Verdict,
-    plan: &Plan,
-    context: &Context,
-) -> Option<Fault> {
+fn policy(settings: &Recovery, evidence: &Evidence, plan: &Plan, context: &Context) -> Option<Fault> {
     let instance = &*evidence.instance;
     let id = shown(&instance.id);
     let client_only = plan.steps.iter().all(|step| step.class == Class::Client);

@@ -5,7 +5,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::{api, file, kubernetes, local, patient::Patient, told};
+use super::{api, file, known::Known, kubernetes, local, patient::Patient, told};
 use crate::{
     clock,
     config::probe::{Origin, Settings},
@@ -20,7 +20,10 @@ use crate::{
     pve::api::Client,
 };
 use anyhow::Result;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 /// The order in which sources are tried.
 const ORDER: [Origin; 5] = [Origin::Pve, Origin::Api, Origin::Kubernetes, Origin::File, Origin::Container];
@@ -44,6 +47,7 @@ pub struct Directory {
     settings: Settings,
     chosen: Option<Origin>,
     local: Patient<Option<Result<Vec<Instance>>>>,
+    known: Arc<Mutex<Known>>,
     api: Option<Client>,
     watching: bool,
     follow: Option<Follow>,
@@ -58,6 +62,7 @@ impl Directory {
             settings: settings.clone(),
             chosen: settings.source,
             local: Patient::default(),
+            known: Arc::default(),
             api: None,
             watching: false,
             follow: None,
@@ -189,7 +194,10 @@ impl Directory {
     /// The VMs of this host; `None` where it is no PVE host.
     fn own(&mut self, deadline: &Deadline) -> Option<Result<Vec<Instance>>> {
         let host = self.host.clone();
-        match self.local.ask(deadline, move || local::look(&host)) {
+        // Nobody else holds it: a look that hangs is waited for, and none is begun beside it.
+        let known = Arc::clone(&self.known);
+        let look = move || local::look(&host, &mut known.lock().unwrap_or_else(PoisonError::into_inner));
+        match self.local.ask(deadline, look) {
             Ok(Some(found)) => found,
             Ok(None) => {
                 let what = format!("{}: no answer by the deadline", self.host.shown(&self.host.pve()));

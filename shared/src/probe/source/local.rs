@@ -2,6 +2,7 @@
 
 use super::{
     NAME,
+    known::{Configured, Known},
     tasks::{Ha, running_tasks},
     told,
 };
@@ -11,18 +12,15 @@ use crate::{
     fault::Fault,
     host::{Host, names, read_if_there},
     plain::plain,
-    probe::{
-        hardware::hardware,
-        instance::{Endpoint, Instance, Power},
-    },
-    pve::{self, VmConfig},
+    probe::instance::{Endpoint, Instance, Power},
+    pve,
 };
 use anyhow::Result;
 use std::{collections::BTreeMap, fs};
 
 /// Every VM of this host; `None` where it is no PVE host.
-pub(super) fn look(host: &Host) -> Option<Result<Vec<Instance>>> {
-    (is_there(host) || is_dark(host)).then(|| list(host))
+pub(super) fn look(host: &Host, known: &mut Known) -> Option<Result<Vec<Instance>>> {
+    (is_there(host) || is_dark(host)).then(|| list(host, known))
 }
 
 /// Whether this is a PVE host.
@@ -36,7 +34,7 @@ fn is_dark(host: &Host) -> bool {
 }
 
 /// Every VM of this host.
-fn list(host: &Host) -> Result<Vec<Instance>> {
+fn list(host: &Host, known: &mut Known) -> Result<Vec<Instance>> {
     let dir = if host.vm_configs().exists() { host.vm_configs() } else { host.pve_nodes() };
     if let Err(error) = fs::read_dir(&dir) {
         return Fault::problem(format!("{}: {error}: PVE's cluster file system is not to be had", host.shown(&dir)))
@@ -51,10 +49,15 @@ fn list(host: &Host) -> Result<Vec<Instance>> {
         ha: Ha::read(host),
         at: clock::millis(),
     };
-    let (configs, errors) = pve::load_all(host);
-    let mut all: BTreeMap<u32, Instance> =
-        configs.iter().map(|config| (config.vmid, tree.configured(config))).collect();
-    all.extend(errors.iter().map(|(vmid, error)| (*vmid, tree.unreadable(*vmid, error))));
+    let vmids = pve::vm_ids(host);
+    known.keep(&vmids);
+    let mut all: BTreeMap<u32, Instance> = vmids
+        .into_iter()
+        .map(|vmid| match known.of(host, vmid, tree.at) {
+            Ok(configured) => (vmid, tree.configured(vmid, configured)),
+            Err(error) => (vmid, tree.unreadable(vmid, &error)),
+        })
+        .collect();
     for vmid in tree.pids.keys().filter(|vmid| !all.contains_key(vmid)).copied().collect::<Vec<_>>() {
         all.insert(vmid, tree.foreign(vmid));
     }
@@ -93,12 +96,14 @@ impl Tree<'_> {
         if self.pids.contains_key(&vmid) || left() { Power::Running } else { Power::Stopped }
     }
 
-    fn configured(&self, config: &VmConfig) -> Instance {
-        let mut instance = self.instance(config.vmid);
-        name(&mut instance, &config.name);
-        instance.lock = config.lock.as_deref().map(|lock| plain(lock, NAME));
-        instance.template = config.template;
-        instance.hardware = Some(hardware(config));
+    fn configured(&self, vmid: u32, configured: Configured) -> Instance {
+        let mut instance = self.instance(vmid);
+        if !configured.name.is_empty() {
+            instance.name = configured.name;
+        }
+        instance.lock = configured.lock;
+        instance.template = configured.template;
+        instance.hardware = Some(configured.hardware);
         instance
     }
 
@@ -134,7 +139,7 @@ impl Tree<'_> {
                 return instance;
             }
         };
-        let mut instance = self.configured(&config);
+        let mut instance = self.configured(vmid, Configured::new(&config));
         instance.notes.push(format!("its configuration is {}: it is being migrated", config.file.display()));
         // Whatever the file says: who migrates is not to be touched.
         instance.lock.get_or_insert_with(|| "migrate".to_owned());
@@ -186,7 +191,7 @@ mod tests {
         for (vmid, pid) in [(111, 11), (114, 14), (115, 15)] {
             qemu(&host, vmid, pid);
         }
-        let all = list(&host).unwrap();
+        let all = list(&host, &mut Known::default()).unwrap();
         let short: Vec<_> =
             all.iter().map(|i| (i.id.as_str(), i.name.as_str(), i.power, i.lock.as_deref(), i.notes.len())).collect();
         assert_eq!(
@@ -210,7 +215,7 @@ mod tests {
     fn a_cluster_file_system_that_is_down_is_no_empty_host() {
         let (_dir, host) = tree(&[("etc/pve/.keep", ""), ("run/qemu-server/111.pid", "1")]);
         assert!(!is_there(&host) && is_dark(&host));
-        let error = list(&host).unwrap_err();
+        let error = list(&host, &mut Known::default()).unwrap_err();
         assert_eq!(told(&error).1.as_deref(), Some("systemctl status pve-cluster"));
     }
 }

@@ -3,6 +3,7 @@
 mod api;
 pub mod directory;
 mod file;
+mod known;
 mod kubernetes;
 mod local;
 mod patient;
