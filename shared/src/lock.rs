@@ -123,8 +123,12 @@ fn open(host: &Host, name: &str) -> Result<(PathBuf, File)> {
     let own = directory(host).join(name);
     let made = DirBuilder::new().recursive(true).mode(0o700).create(directory(host));
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(nix::libc::O_NOFOLLOW);
-    let error = match made.and_then(|()| options.open(&own)) {
+    let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
+    options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(flags);
+    let regular = |file: File| {
+        if file.metadata()?.is_file() { Ok(file) } else { Err(std::io::Error::other("not a regular file")) }
+    };
+    let error = match made.and_then(|()| options.open(&own)).and_then(regular) {
         Ok(file) => return Ok((own, file)),
         Err(error) => error,
     };

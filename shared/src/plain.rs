@@ -15,9 +15,9 @@ pub fn plain(text: &str, most: usize) -> String {
     shown
 }
 
-/// Marks that turn the direction of what follows, so that it reads as something else than it is.
+/// Marks that turn the direction of what follows, or have no width, so that it reads as something else than it is.
 fn is_marking(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

@@ -70,13 +70,12 @@ pub fn append_line<T: Serialize>(path: &Path, value: &T, limit: u64) -> Result<(
         }
         let mut line = serde_json::to_string(value)?;
         line.push('\n');
-        OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o644)
-            .custom_flags(nix::libc::O_NOFOLLOW)
-            .open(path)?
-            .write_all(line.as_bytes())
+        let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
+        let mut file = OpenOptions::new().append(true).create(true).mode(0o644).custom_flags(flags).open(path)?;
+        if !file.metadata()?.is_file() {
+            return Err(std::io::Error::other("not a regular file"));
+        }
+        file.write_all(line.as_bytes())
     };
     write().with_context(|| format!("cannot write {}", path.display()))
 }

@@ -2,6 +2,7 @@
 
 mod cli;
 mod daemon;
+mod evidence;
 mod run;
 mod serve;
 mod table;

@@ -6,7 +6,7 @@ use crate::{
 };
 use anyhow::Result;
 use passthrough::{
-    config::probe::{Limits, Origin},
+    config::probe::{Class, Limits, Origin},
     deadline::Deadline,
     fault::Fault,
     probe::{
@@ -20,7 +20,7 @@ use passthrough::{
         recover::{self, Context, Ended},
         service::{Attempt, Listing, Reading},
         source::Directory,
-        verdict::Status,
+        verdict::{FailureType, Problem, Status, Subsystem, Symptom, Verdict},
     },
     session::Session,
 };
@@ -141,7 +141,8 @@ fn readings(session: &Session, instances: &[Arc<Instance>], want: Want) -> Resul
     let judged: Vec<_> = all
         .into_iter()
         .map(|evidence| {
-            let verdict = classify(&evidence, &limits, now());
+            let mut verdict = classify(&evidence, &limits, now());
+            left_undone(session, &evidence, &mut verdict);
             (evidence, verdict)
         })
         .collect();
@@ -154,6 +155,29 @@ fn readings(session: &Session, instances: &[Arc<Instance>], want: Want) -> Resul
     Ok(judged.into_iter().map(reading).collect())
 }
 
+fn is_well(reading: &Reading) -> bool {
+    matches!(reading.verdict.status, Status::Healthy | Status::Stopped)
+}
+
+/// A VM that a recovery stopped, and was killed before it started it again, is off as nobody wants it.
+fn left_undone(session: &Session, evidence: &Evidence, verdict: &mut Verdict) {
+    let id = &evidence.instance.id;
+    let Some(text) = recover::intent::unfinished(&session.host, id) else { return };
+    if verdict.status != Status::Stopped {
+        verdict.notes.push(text);
+        return;
+    }
+    verdict.problems.push(Problem {
+        symptom: Symptom::ProcessGone,
+        class: Class::Qemu,
+        subsystem: Subsystem::Qemu,
+        status: Status::Unhealthy,
+        text: format!("it is off: {text}"),
+        next: Some(format!("vm-probe recover {id} --apply")),
+    });
+    (verdict.status, verdict.failure_type) = (Status::Unhealthy, FailureType::Qemu);
+}
+
 fn check(session: &Session, ids: &[String], slow: bool) -> Result<u8> {
     session.warn_unless_root();
     let listing = listed(session)?;
@@ -162,11 +186,14 @@ fn check(session: &Session, ids: &[String], slow: bool) -> Result<u8> {
         let vms: Vec<_> = readings.iter().map(|reading| document::vm(reading, now())).collect();
         session.output.json(&json!({ "vms": vms, "source": listing.origin, "stale": listing.stale }))?;
     } else {
-        let detail = !ids.is_empty();
-        session.output.text(&table::check(&readings, &listing, detail, &session.output, now()));
+        let verbosity = session.log.verbosity();
+        let detail = !ids.is_empty() && verbosity >= 0 || verbosity > 0;
+        let told: Vec<_> = readings.iter().filter(|reading| verbosity >= 0 || !is_well(reading)).collect();
+        if verbosity >= 0 || !told.is_empty() {
+            session.output.text(&table::check(&told, &listing, detail, &session.output, now()));
+        }
     }
-    let well = |reading: &Reading| matches!(reading.verdict.status, Status::Healthy | Status::Stopped);
-    Ok(u8::from(!readings.iter().all(well)))
+    Ok(u8::from(!readings.iter().all(is_well)))
 }
 
 fn report(session: &Session) -> Result<u8> {

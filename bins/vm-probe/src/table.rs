@@ -1,6 +1,8 @@
 //! What people read on a terminal.
 
+use crate::evidence;
 use passthrough::{
+    plain::plain,
     probe::{
         evidence::{Agent, Evidence, Fast, NicReading, Path, ProcessState, Qmp, Vnc},
         service::{Listing, Reading, Recovery},
@@ -58,7 +60,7 @@ pub fn sources(listing: &Listing) -> String {
 }
 
 /// `vm-probe check`: a line for each, and the evidence for what is not well.
-pub fn check(readings: &[Reading], listing: &Listing, detail: bool, output: &Output, now: u64) -> String {
+pub fn check(readings: &[&Reading], listing: &Listing, detail: bool, output: &Output, now: u64) -> String {
     let mut table = Table::default();
     table.row([
         "VM",
@@ -109,8 +111,13 @@ pub fn check(readings: &[Reading], listing: &Listing, detail: bool, output: &Out
     for reading in readings {
         let verdict = &reading.verdict;
         let id = &reading.evidence.instance.id;
-        if !verdict.problems.is_empty() {
+        if detail || !verdict.problems.is_empty() {
             text.push('\n');
+        }
+        if detail {
+            for (part, line) in evidence::lines(&reading.evidence) {
+                text.push_str(&format!("{id}  {part:<11}  {line}\n"));
+            }
         }
         for problem in &verdict.problems {
             let word = output.paint(colour(problem.status), problem.status.word());
@@ -119,8 +126,10 @@ pub fn check(readings: &[Reading], listing: &Listing, detail: bool, output: &Out
                 text.push_str(&format!("{id}  next: {next}\n"));
             }
         }
-        if detail || !verdict.problems.is_empty() || verdict.status == Status::Unknown {
-            verdict.notes.iter().for_each(|note| text.push_str(&format!("{id}  note: {note}\n")));
+        let strange = !verdict.problems.is_empty() || verdict.status == Status::Unknown;
+        let notes: &[String] = if detail || strange { &verdict.notes } else { &reading.evidence.instance.notes };
+        for note in notes {
+            text.push_str(&format!("{id}  note: {note}\n"));
         }
     }
     text
@@ -132,8 +141,13 @@ pub fn recovery(reading: &Reading, preview: &Recovery) -> String {
     let mut text = format!("{id}  {}  {}\n", verdict.status.word(), verdict.failure_type.word());
     verdict.problems.iter().for_each(|problem| text.push_str(&format!("  {}\n", problem.text)));
     verdict.notes.iter().for_each(|note| text.push_str(&format!("  note: {note}\n")));
-    if preview.plan.is_empty() {
+    if preview.plan.is_empty() && verdict.problems.is_empty() {
         text.push_str("nothing to recover\n");
+    } else if preview.plan.is_empty() {
+        text.push_str("nothing that vm-probe does cures that\n");
+        let next = verdict.problems.iter().filter_map(|problem| problem.next.as_ref());
+        let own = |next: &&String| !next.starts_with("vm-probe recover");
+        next.filter(own).for_each(|next| text.push_str(&format!("next: {next}\n")));
     }
     preview.plan.iter().for_each(|step| text.push_str(&format!("would run  {step}\n")));
     text.push_str(&format!("{} of {} recoveries within the hour\n", preview.attempts_last_hour, preview.max_attempts));
@@ -165,7 +179,7 @@ fn run_state(evidence: &Evidence) -> String {
     let state = evidence.deep.as_ref().and_then(|deep| deep.run_state.get());
     let reported = || evidence.instance.reported.as_ref().map(|reported| reported.status.clone());
     let known = evidence.deep.as_ref().is_none_or(|deep| deep.qmp == Qmp::NotAsked);
-    state.cloned().or_else(|| reported().filter(|_| known)).unwrap_or_else(|| "-".into())
+    state.map(|state| plain(state, 20)).or_else(|| reported().filter(|_| known)).unwrap_or_else(|| "-".into())
 }
 
 fn vnc(evidence: &Evidence) -> &'static str {

@@ -80,10 +80,14 @@ impl Config {
     }
 
     fn parse(text: &str, shown: &str) -> Result<Self> {
-        toml::from_str(text).map_err(|e: toml::de::Error| {
+        let config: Self = toml::from_str(text).map_err(|e: toml::de::Error| {
             let line = e.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-            Fault::usage(format!("{shown}:{line}: {}", e.message().replace('\n', " "))).into()
-        })
+            Fault::usage(format!("{shown}:{line}: {}", e.message().replace('\n', " ")))
+        })?;
+        match config.probe.nonsense() {
+            Some(what) => Fault::usage(format!("{shown}: {what}")).fail(),
+            None => Ok(config),
+        }
     }
 
     /// The settings for a device, its own before the defaults.

@@ -54,6 +54,34 @@ pub struct Settings {
     pub checks: BTreeMap<String, Check>,
 }
 
+impl Settings {
+    /// What makes no sense, in a sentence. An interval of nothing would be a loop, and no answer comes in no time.
+    pub fn nonsense(&self) -> Option<String> {
+        let least = Duration::from_millis(200);
+        let most = Duration::from_secs(24 * 60 * 60);
+        let times = [
+            ("discovery", self.discovery),
+            ("fast", self.fast),
+            ("deep", self.deep),
+            ("slow", self.slow),
+            ("answer", self.answer),
+        ];
+        let time = times.into_iter().find(|(_, time)| time.is_some_and(|time| time < least || time > most));
+        if let Some((key, _)) = time {
+            return Some(format!("[probe] {key}: from 200ms to 24h"));
+        }
+        let limits = [
+            ("cpu_percent", self.limits.cpu_percent),
+            ("memory_percent", self.limits.memory_percent),
+            ("pressure_percent", self.limits.pressure_percent),
+            ("errors_per_second", self.limits.errors_per_second),
+            ("drops_per_second", self.limits.drops_per_second),
+        ];
+        let limit = limits.into_iter().find(|(_, limit)| limit.is_nan() || *limit <= 0.0);
+        limit.map(|(key, _)| format!("[probe.limits] {key}: more than 0"))
+    }
+}
+
 /// Where instances come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -225,4 +253,24 @@ pub enum Class {
     Qemu,
     /// Who looks at it.
     Client,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_makes_no_sense_is_named() {
+        let of = |text: &str| toml::from_str::<Settings>(text).unwrap().nonsense();
+        assert_eq!(of(""), None);
+        assert_eq!(of("fast = \"1s\"\n[limits]\ncpu_percent = 150.0"), None);
+        for (text, word) in [
+            ("fast = \"0s\"", "fast"),
+            ("answer = \"584542046090years\"", "answer"),
+            ("[limits]\ncpu_percent = nan", "cpu_percent"),
+            ("[limits]\nmemory_percent = -5.0", "memory_percent"),
+        ] {
+            assert!(of(text).is_some_and(|what| what.contains(word)), "{text}");
+        }
+    }
 }

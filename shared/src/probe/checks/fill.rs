@@ -2,6 +2,7 @@
 //! an option of a program nor another part of an address.
 
 use crate::probe::instance::Instance;
+use nix::{ifaddrs::getifaddrs, sys::socket::SockaddrStorage};
 use std::net::IpAddr;
 
 /// What can be replaced.
@@ -108,6 +109,16 @@ pub(super) fn in_url(value: String) -> String {
 fn ip(instance: &Instance, learned: Option<IpAddr>) -> Option<IpAddr> {
     let pod = instance.pod.as_ref().and_then(|pod| pod.ip.as_ref()?.parse().ok());
     pod.or(learned)
+}
+
+/// The addresses of this machine.
+pub(super) fn own_addresses() -> Vec<IpAddr> {
+    let of = |address: &SockaddrStorage| {
+        let v4 = address.as_sockaddr_in().map(|v4| IpAddr::V4(v4.ip()));
+        v4.or_else(|| address.as_sockaddr_in6().map(|v6| IpAddr::V6(v6.ip())))
+    };
+    let all = getifaddrs().into_iter().flatten();
+    all.filter_map(|interface| of(interface.address.as_ref()?)).collect()
 }
 
 /// An address that a guest claims, where it can be that of a guest: the host's own is not for it to name.

@@ -58,7 +58,8 @@ impl Checks {
 
     /// Notes the addresses that a guest has, as its agent says: `{ip}` stands for the first one that can be one.
     pub fn learn(&mut self, id: &str, addresses: &[String]) {
-        match addresses.iter().find_map(|text| fill::address(text)) {
+        let ours = fill::own_addresses();
+        match addresses.iter().filter_map(|text| fill::address(text)).find(|address| !ours.contains(address)) {
             Some(address) => _ = self.addresses.insert(id.to_owned(), address),
             None => _ = self.addresses.remove(id),
         }

@@ -12,6 +12,9 @@ pub(super) fn look(case: &Case, found: &mut Found) {
         return halted(case, found);
     }
     let Some(deep) = case.deep else { return unasked(case, found) };
+    if case.process() == Some(ProcessState::Gone) && deep.qmp == Qmp::Ok {
+        found.doubt("its monitor answers, and its pid file is missing or names another process");
+    }
     let hung = monitor(case, deep, found);
     if let Some(state) = case.run_state() {
         run_state(case, deep, state, found);

@@ -10,6 +10,9 @@ use crate::{
     },
 };
 
+/// What is looked at in one go is not looked at in one moment, in milliseconds.
+const ABOUT: u64 = 1000;
+
 /// How far a VM is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -65,8 +68,13 @@ fn starting(found: &mut Found) -> Stage {
 fn is_off(case: &Case) -> Option<bool> {
     let fast = case.fast?;
     let state = case.process()?;
-    let later = case.deep.is_some_and(|deep| deep.qmp == Qmp::Ok && deep.at > fast.at);
+    let later = answers_about(case, fast.at);
     Some(state == ProcessState::Gone && !later)
+}
+
+/// Whether its monitor answered at about that time or later: then it lives, whatever its pid file says.
+pub(super) fn answers_about(case: &Case, at: u64) -> bool {
+    case.deep.is_some_and(|deep| deep.qmp == Qmp::Ok && deep.at.saturating_add(ABOUT) > at)
 }
 
 /// Whether, where no process can be looked at, the source says that it is off.

@@ -46,7 +46,9 @@ fn each_symptom_is_named_with_its_class() {
     use Status::{Degraded, Unhealthy};
     #[rustfmt::skip]
     let table: &[(&str, Status, FailureType, bool, Spoil)] = &[
-        ("process_gone", Unhealthy, Qemu, false, |_, f, _| f.process = process(4711, ProcessState::Gone)),
+        ("process_gone", Unhealthy, Qemu, false, |_, f, d| {
+            (f.process, d.qmp) = (process(4711, ProcessState::Gone), Qmp::Refused);
+        }),
         ("process_gone", Unhealthy, Qemu, false, |_, f, d| {
             f.process = process(0, ProcessState::Gone);
             d.qmp = Qmp::Refused;
@@ -152,11 +154,16 @@ fn what_is_understood_is_no_failure() {
             i.ha = Some("stopped".into());
             (f.process, d.qmp) = (process(0, ProcessState::Gone), Qmp::Absent);
         }),
-        (Stopped, "locked: migrate", |i, f, _| {
+        (Stopped, "locked: migrate", |i, f, d| {
             (i.lock, i.ha) = (Some("migrate".into()), Some("started".into()));
+            (f.process, d.qmp) = (process(0, ProcessState::Gone), Qmp::Absent);
+        }),
+        (Stopped, "a template", |i, f, d| {
+            (i.template, f.process, d.qmp) = (true, process(0, ProcessState::Gone), Qmp::Absent);
+        }),
+        (Unknown, "its monitor answers, and its pid file is missing or names another process", |_, f, _| {
             f.process = process(0, ProcessState::Gone);
         }),
-        (Stopped, "a template", |i, f, _| (i.template, f.process) = (true, process(0, ProcessState::Gone))),
         (Healthy, "paused by a person", |_, _, d| *d = deep("paused")),
         (Healthy, "locked: snapshot; paused meanwhile", |i, _, d| {
             (i.lock, *d) = (Some("snapshot".into()), deep("paused"));

@@ -37,10 +37,10 @@ pub fn ask_all(
     let mut told = Vec::with_capacity(targets.len());
     let mut targets = targets.into_iter();
     loop {
-        // Who is given less than the time of an answer would seem to hang.
-        while prober.in_flight() < at_once.max(1) && deadline.remaining() >= answer {
+        // Who is given much less than the time of an answer would seem to hang.
+        while prober.in_flight() < at_once.max(1) && deadline.remaining() * 2 >= answer {
             let Some(target) = targets.next() else { break };
-            prober.begin(target, answer);
+            prober.begin(target, answer.min(deadline.remaining()));
         }
         if prober.in_flight() == 0 {
             told.extend(

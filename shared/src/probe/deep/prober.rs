@@ -261,7 +261,8 @@ impl Prober {
             self.list = Some((Instant::now(), Clients::read(&self.host)));
         }
         match self.list.as_ref().and_then(|(_, list)| list.as_ref()) {
-            Some(clients) if clients.are_served_at(path) => (Qmp::Busy, Trouble::Busy),
+            // Ours is among them: where nobody waits it is the one that was accepted, and nobody else is served.
+            Some(clients) if clients.are_served_at(path) && clients.wait_at(path) => (Qmp::Busy, Trouble::Busy),
             Some(clients) if clients.know(path) => (Qmp::Hung, Trouble::NoAnswer),
             // Halted processes answer nobody, wherever their sockets are listed.
             _ if target.pid.and_then(|pid| proc::state(&self.host, pid)).is_some_and(|s| matches!(s, 'T' | 't')) => {

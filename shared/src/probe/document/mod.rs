@@ -15,6 +15,7 @@ pub use quality::{deep_health, recovery_status};
 pub use report::{host_report, report};
 pub use vm::vm;
 
+use crate::plain::plain;
 use serde_json::Value;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -32,7 +33,7 @@ fn timestamp(at: u64) -> Value {
 
 /// Text from outside, without what could move a terminal's cursor, and bounded.
 fn clean(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(LONGEST).collect()
+    plain(text, LONGEST)
 }
 
 /// [`clean`] for what may be missing.

@@ -170,7 +170,7 @@ fn the_documents_have_the_keys_that_front_ends_read() {
 fn a_host_without_vms_is_healthy_and_one_that_was_never_looked_at_is_not_known() {
     let mut snapshot = Snapshot::default();
     assert_eq!(host_report(&snapshot, NOW)["overall_status"], "unknown");
-    snapshot.listing = Arc::new(Listing { origin: Some(Origin::Pve), ..Listing::default() });
+    snapshot.listing = Arc::new(Listing { origin: Some(Origin::Pve), at: NOW, ..Listing::default() });
     assert_eq!(host_report(&snapshot, NOW)["overall_status"], "healthy");
     assert_eq!(host_report(&snapshot, NOW)["qemu_healthy"], Value::Null);
 }

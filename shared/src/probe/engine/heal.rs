@@ -55,7 +55,7 @@ pub(super) fn ask(shared: &Arc<Shared>, id: &str, force: bool, asked_by: AskedBy
         let session = worker.session(RECOVERY);
         worker.tell(&[told(&name, format!("recovery of {name} begins"))]);
         let until = Deadline::after(ASKED);
-        while !until.expired() && worker.store().slots.get(&name).is_some_and(|slot| slot.asking) {
+        while !until.expired() && worker.store().slots.get_mut(&name).is_some_and(|slot| slot.asking) {
             thread::sleep(Duration::from_millis(50));
         }
         let done = recover::run(&session, &evidence, &verdict, &context, &mut || look_again(&worker, &evidence));

@@ -156,6 +156,15 @@ fn path(session: &Session, id: &str) -> PathBuf {
 
 pub(super) use crate::clock::millis;
 
+/// What a recovery that was killed left undone, in a sentence; `None` where there is nothing, or it is still under way.
+pub fn unfinished(host: &crate::host::Host, id: &str) -> Option<String> {
+    let path = host.run_dir().join("probe-recover").join(format!("{}.json", file_name(id)));
+    let intent: Intent = state::load(&path).filter(|intent: &Intent| intent.id == id)?;
+    let open = crate::lock::holder(host, &lock_name(id)).is_none() && !audit::has_ended(host, id, intent.at);
+    let done = intent.begun_commands().join("; ");
+    open.then(|| format!("a recovery was interrupted; done of it: {}", if done.is_empty() { "nothing" } else { &done }))
+}
+
 /// Tells of every recovery that was interrupted, and finishes what must not stay undone. To be called before anything else
 /// is done about a VM; those that are under way are left alone.
 pub fn heal(session: &Session) -> Vec<Entry> {

@@ -11,6 +11,7 @@ use serde_json::json;
 use std::{
     fs::File,
     io::{self, Read},
+    os::unix::fs::OpenOptionsExt,
     path::Path,
     thread,
     time::{Duration, Instant},
@@ -85,9 +86,16 @@ fn watch(host: &Host, path: &Path, scratch: &Scratch, deadline: &Deadline) -> Re
     Ok(seen)
 }
 
+/// QEMU may be in a guest's hands by now: what it put there is a file of a size that a picture has, or it is not looked at.
 fn read(file: &Path, into: &mut Vec<u8>) -> io::Result<()> {
     into.clear();
-    File::open(file)?.take(LARGEST).read_to_end(into)?;
+    let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
+    let picture = File::options().read(true).custom_flags(flags).open(file)?;
+    let meta = picture.metadata()?;
+    if !meta.is_file() || meta.len() > LARGEST {
+        return Err(io::Error::other("it is no file, or too large for a picture"));
+    }
+    picture.take(LARGEST).read_to_end(into)?;
     Ok(())
 }
 
