@@ -246,7 +246,7 @@ fn recover(session: &Session, id: &str, apply: bool) -> Result<u8> {
             session.output.text(&outcome.text);
         }
         let done = matches!(outcome.result, Ended::Recovered | Ended::Needless | Ended::Planned);
-        let ill = outcome.result == Ended::Recovered && outcome.verdict.status > Status::Unknown;
+        let ill = outcome.result == Ended::Recovered && outcome.verdict.recovery_needed;
         if ill {
             session.log.info(&format!("{id} is still {}; next: vm-probe check {id}", outcome.verdict.status.word()));
         }
