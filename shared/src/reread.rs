@@ -21,6 +21,8 @@ use std::{
 
 /// Larger than any file that is read in this way.
 const LONGEST: usize = 16 << 10;
+/// Connections to VMs and of clients, many times over.
+const OTHERS: u64 = 2048;
 /// The kernel has a page of memory for each that is kept.
 const MOST: u64 = 16 << 10;
 
@@ -33,9 +35,10 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Keeps half of the descriptors that the process may have.
+    /// Keeps half of the descriptors that the process may have, or all but as many as everything else can need.
     pub fn new(host: &Host) -> Self {
-        let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft / 2).min(MOST);
+        let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft.saturating_sub(OTHERS).max(soft / 2));
+        let limit = limit.min(MOST);
         let left = Arc::new(AtomicUsize::new(usize::try_from(limit).unwrap_or(0)));
         Self { left, buffer: vec![0; LONGEST], is_live: host.is_live() }
     }
