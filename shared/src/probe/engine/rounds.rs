@@ -168,9 +168,11 @@ pub(super) fn judge(shared: &Arc<Shared>) {
                         ready.push(slot.evidence.instance.id.clone());
                     }
                 }
-                if (round || changed) && slot.is_seen() {
+                if changed || round {
                     is_new = true;
                     slot.touch();
+                }
+                if (changed || round) && slot.is_seen() {
                     events.extend(store.recorder.reading(&slot.reading(), time));
                 }
             }
