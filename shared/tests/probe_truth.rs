@@ -136,27 +136,34 @@ fn assert_near(what: &str, measured: f64, truth: f64) {
     assert!((measured / truth - 1.0).abs() < 0.05, "{what}: measured {measured}, in truth {truth}");
 }
 
+/// So many looks are taken.
+const LOOKS: usize = 5;
+
 #[test]
 fn frames_are_counted_within_five_percent() {
     let Some(guest) = Guest::start("tick.boot", &[]) else { return };
     wait_until("the first picture", || guest.draws());
     let settings = Settings { frames: true, memory: true, ..Settings::default() };
+    let mut looks = Vec::new();
     let mut attempts = 0;
-    let slow = loop {
+    while looks.len() < LOOKS {
         let (first, begun) = guest.tick();
         let slow = guest.look(&settings);
         let (last, ended) = guest.tick();
         let truth = f64::from(last - first) / (ended - begun).as_secs_f64();
         // A machine that is too busy to give the guest its ticks in time has no truth to tell.
         attempts += 1;
-        if attempts < 10 && (truth / TICK - 1.0).abs() > 0.01 {
+        if attempts < 15 && (truth / TICK - 1.0).abs() > 0.01 {
             println!("the guest had {truth:.2} ticks in a second: once more");
             continue;
         }
         let measured = *slow.frames.get().unwrap_or_else(|| panic!("{slow:?}"));
-        assert_near("changes of the picture per second", measured, truth);
-        break slow;
-    };
+        looks.push((measured, truth, slow));
+    }
+    // The one in the middle: what else runs on this machine may spoil a look.
+    looks.sort_by(|a, b| (a.0 / a.1).total_cmp(&(b.0 / b.1)));
+    let (measured, truth, slow) = looks.swap_remove(LOOKS / 2);
+    assert_near("changes of the picture per second", measured, truth);
     let display = slow.display.get().unwrap();
     assert!(display.changed && !display.blank && display.width >= 640 && display.height >= 350, "{display:?}");
     assert!(*slow.memory.get().unwrap() > 10 << 20);
