@@ -45,6 +45,17 @@ fn sh(script: &str) -> Check {
 }
 
 #[test]
+fn a_guest_cannot_name_the_hosts_own_address() {
+    let mut checks = Checks::new(&Host::default(), &Settings::default()).unwrap();
+    let own: Vec<_> = fill::own_addresses().iter().map(ToString::to_string).collect();
+    assert!(!own.is_empty());
+    checks.learn("111", &own);
+    assert!(checks.addresses.is_empty(), "{:?}", checks.addresses);
+    checks.learn("111", &[own.clone(), vec!["203.0.113.9".into()]].concat());
+    assert_eq!(checks.addresses["111"].to_string(), "203.0.113.9");
+}
+
+#[test]
 fn what_is_wrong_in_the_settings_is_named_with_its_check() {
     let both = Check { tcp: Some("a:1".into()), http: Some("http://a".into()), ..Check::default() };
     let tcp = |address: &str| Check { tcp: Some(address.into()), ..Check::default() };

@@ -3,7 +3,7 @@
 
 use super::{Case, Found, clean, figures};
 use crate::{
-    config::probe::{Class, Limits},
+    config::probe::{Class, Limits, Origin},
     probe::{
         evidence::Vnc,
         verdict::{Problem, Status, Subsystem, Symptom},
@@ -14,7 +14,7 @@ use serde_json::Value;
 /// Looks at a VM that is on.
 pub(super) fn look(case: &Case, limits: &Limits, found: &mut Found) {
     list(case, limits, found);
-    let Some(remote) = case.remote else { return };
+    let Some(remote) = case.remote else { return unasked(case, found) };
     let url = clean(&remote.url);
     match &remote.report {
         Ok(report) => told(report, limits, found),
@@ -25,6 +25,15 @@ pub(super) fn look(case: &Case, limits: &Limits, found: &mut Found) {
             found.ill(Symptom::Unreachable, status, text, Some(format!("curl -v {url}")));
         }
         Err(why) => found.doubt(format!("{url} says nothing of its health: {}", clean(why))),
+    }
+}
+
+/// A line of a list without any address: nobody can tell how that is.
+fn unasked(case: &Case, found: &mut Found) {
+    let instance = case.instance;
+    let other = instance.qmp.is_some() || instance.vnc.is_some() || instance.reported.is_some();
+    if instance.origin == Origin::File && instance.health_url.is_none() && !other {
+        found.doubt("its list names no healthUrl, so there is nothing to ask");
     }
 }
 

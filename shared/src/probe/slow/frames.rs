@@ -172,6 +172,23 @@ fn count(n: usize) -> f64 {
 mod tests {
     use super::*;
 
+    #[test]
+    fn what_is_no_file_is_no_picture_and_holds_nobody_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        std::fs::write(at("picture"), "P6 1 1 255 abc").unwrap();
+        nix::unistd::mkfifo(&at("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        std::os::unix::fs::symlink(at("picture"), at("link")).unwrap();
+        let huge = File::create(at("huge")).unwrap();
+        huge.set_len(LARGEST + 1).unwrap();
+        let mut bytes = Vec::new();
+        for name in ["fifo", "link", "huge", "."] {
+            assert!(read(&at(name), &mut bytes).is_err(), "{name}");
+        }
+        read(&at("picture"), &mut bytes).unwrap();
+        assert_eq!(bytes, b"P6 1 1 255 abc");
+    }
+
     /// Pictures every `each` ms for two seconds, of something that changes every `period` ms.
     fn taken(each: u64, period: f64, gap: Option<(u64, u64)>) -> Vec<(Instant, bool)> {
         let begun = Instant::now();
