@@ -7,6 +7,7 @@ use passthrough::{
     gpu::{
         detach::Outcome,
         operation::{self, Operation},
+        policy::being_started,
         reconcile::go_home,
         record::{Record, recorded},
         target::ours,
@@ -76,12 +77,16 @@ fn home(session: &Session, unit: Unit, vmid: u32, world: &LazyWorld) -> Result<(
         session.log.info(&format!("{} stays on vfio-pci: {} runs with it", unit.address, vm.title()));
         return Ok(());
     }
-    let taken_by = Record::load(&session.host, &unit).vmid;
-    if let Some(other) = taken_by.filter(|other| *other != vmid) {
-        session.log.info(&format!("{} was taken for VM {other} meanwhile; left alone", unit.address));
-        return Ok(());
-    }
     let mut access = operation::lock(session, std::slice::from_ref(&unit), &format!("post-stop {vmid}"))?;
+    let record = Record::load(&session.host, &unit);
+    if let Some(other) = record.vmid.filter(|other| *other != vmid) {
+        // Whose start failed has it no more, and no phase of its will come.
+        if let Some(pid) = being_started(session, &unit, &record, world) {
+            let start = format!("was taken for VM {other} meanwhile, which is being started (pid {pid})");
+            session.log.info(&format!("{} {start}; left alone", unit.address));
+            return Ok(());
+        }
+    }
     let mut op = Operation::new(session, &mut access, unit, "post-stop");
     let patience = session.deadline.remaining();
     let outcome = go_home(&mut op, world, patience).with_context(|| format!("VM {vmid}"))?;

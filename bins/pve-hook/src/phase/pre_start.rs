@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use passthrough::{
     coral::configuration::fragile,
     deadline::Deadline,
-    fault::Fault,
+    fault::{Code, Fault},
     gpu::{
         attach::attach,
         detach::{Consent, Outcome, detach, may_detach},
@@ -35,7 +35,21 @@ pub fn run(session: &Session, config: &VmConfig) -> Result<()> {
     if !units.is_empty() {
         session.require_root()?;
         guard::leave(session, config.vmid);
-        take(session, config.vmid, units, &world)?;
+        let lock = |units: &[Unit]| {
+            let access = operation::lock(session, units, &format!("pre-start {}", config.vmid))?;
+            still_free(session, config.vmid, units).map(|()| access)
+        };
+        match lock(&units) {
+            Ok(access) => take(session, config.vmid, units, &world, access)?,
+            // Somebody was quicker; there may be an alternative, and what is known of the VMs is out of date.
+            Err(error) if Fault::code_of(&error) == Code::Busy => {
+                let world = LazyWorld::new(&session.host);
+                let units = choose(session, config, &world)?;
+                let access = lock(&units)?;
+                take(session, config.vmid, units, &world, access)?;
+            }
+            Err(error) => return Err(error),
+        }
     }
     for line in usb::prepare(session, config)?.into_iter().chain(fragile(&session.host, config)) {
         session.log.warn(&format!("VM {}: {line}", config.vmid));
@@ -114,13 +128,24 @@ fn free(session: &Session, vmid: u32, unit: &Unit, world: &LazyWorld, reserved: 
     }
 }
 
+/// Again under the lock: between the choice and the lock, another VM's pre-start may have taken a unit.
+fn still_free(session: &Session, vmid: u32, units: &[Unit]) -> Result<()> {
+    let another = |unit: &&Unit| Record::load(&session.host, unit).vmid.is_some_and(|taken| taken != vmid);
+    let doubtful: Vec<&Unit> = units.iter().filter(another).collect();
+    if doubtful.is_empty() {
+        return Ok(());
+    }
+    let world = LazyWorld::new(&session.host);
+    let reserved = pve::reservations::reservations(&session.host).unwrap_or_default();
+    doubtful.into_iter().try_for_each(|unit| free(session, vmid, unit, &world, &reserved))
+}
+
 fn busy<T>(what: &str, vmid: u32) -> Result<T> {
     Fault::busy(format!("{what}; nothing was changed")).next(format!("qm stop {vmid}")).fail()
 }
 
 /// All units, or none: what was taken before one that fails goes back.
-fn take(session: &Session, vmid: u32, units: Vec<Unit>, world: &LazyWorld) -> Result<()> {
-    let mut access = operation::lock(session, &units, &format!("pre-start {vmid}"))?;
+fn take(session: &Session, vmid: u32, units: Vec<Unit>, world: &LazyWorld, mut access: Access) -> Result<()> {
     // The VM's configuration is the consent to take the console as well.
     let consent = Consent { openers: false, console: true };
     let mut taken = Vec::new();
