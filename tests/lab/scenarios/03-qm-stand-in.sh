@@ -1,4 +1,5 @@
 # The stand-in for qm itself: phases, environment, locks, PVE's own binding, post-stop exactly once.
+# kernel: 6.1
 cat >/var/lib/vz/snippets/spy <<'SPY'
 #!/bin/sh
 echo "$2: args=$# path=$PATH lc=$LC_ALL migrated=${PVE_MIGRATED_FROM-unset} home=${HOME-unset}" >>/run/lab/spy

@@ -1,4 +1,5 @@
 # An orchestrator has already detached the GPU, once or twice: the way back is not lost.
+# kernel: 6.12
 gpu_vm 111
 snapshot_neighbour
 for times in 1 2; do

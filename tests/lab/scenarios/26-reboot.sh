@@ -1,4 +1,5 @@
 # qm reboot runs through all phases; the old kind of cleanup (qmeventd only) works too.
+# kernel: 6.12
 gpu_vm 111
 expect_exit 0 qm start 111
 rm /run/lab/log/phases.111

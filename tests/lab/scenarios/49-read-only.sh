@@ -1,4 +1,5 @@
 # With /run/pve-hooks read-only: the way home needs no record; whatever would need one is refused, and nothing is half-moved.
+# kernel: 6.1
 # timeout: 150
 gpu_vm 111
 snapshot_neighbour

@@ -1,4 +1,5 @@
 # gpu-bind reconcile, killed at each of its writes: the next one heals all of them.
+# kernel: 6.12
 # timeout: 240
 gpu_vm 111
 snapshot_neighbour

@@ -1,4 +1,5 @@
 # pve-hook 111 pre-start, killed at each of its writes: reconcile heals all of them.
+# kernel: 6.1
 # timeout: 240
 gpu_vm 111
 snapshot_neighbour

@@ -1,4 +1,5 @@
 # The program and its writer killed together, at moments spread over the whole run: reconcile heals all of them.
+# kernel: 6.1
 # timeout: 240
 gpu_vm 111
 snapshot_neighbour

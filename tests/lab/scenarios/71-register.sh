@@ -1,4 +1,5 @@
 # register and unregister through qm; somebody else's hookscript is kept unless --chain or --replace says otherwise.
+# kernel: 6.1
 config() { printf '/etc/pve/qemu-server/%s.conf' "$1"; }
 has_hook() { grep -qx "hookscript: local:snippets/$2" "$(config "$1")"; }
 vm_config 111 "hostpci0: 01:00"

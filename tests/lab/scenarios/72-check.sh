@@ -1,4 +1,5 @@
 # pve-hook check: registered or not, script in place, what would be bound.
+# kernel: 6.12
 vm_config 111 "hostpci0: 01:00,pcie=1" "hookscript: local:snippets/pve-hook"
 vm_config 112 "hostpci0: 0000:02:00.0,driver=keep"
 vm_config 113 "hostpci0: 77:00"

@@ -1,4 +1,5 @@
 # What the configuration can say: mappings, several ids, keep, PENDING and snapshots, no passthrough, a NIC.
+# kernel: 6.1
 snapshot_neighbour
 cat >/etc/pve/mapping/pci.cfg <<'MAP'
 screen

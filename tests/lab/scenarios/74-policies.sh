@@ -1,4 +1,5 @@
 # Where to after the stop: return = never and host; units that are stopped before and started after.
+# kernel: 6.1
 mkdir -p /etc/pve-hooks /run/systemd/system /run/lab/units
 config() { printf '%s\n' "$@" >/etc/pve-hooks/config.toml; }
 gpu_vm 111

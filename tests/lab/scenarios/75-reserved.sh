@@ -1,4 +1,5 @@
 # A GPU that modprobe.d reserves for vfio-pci at boot stays there after a stop; no record is needed for it.
+# kernel: 6.1
 raw_detach
 for a in "$GPU" "$SND" "$GPU2" "$SND2"; do put '' "$DEV/$a/driver_override"; done
 printf 'options vfio-pci ids=1234:1111,8086:2668\n' >/etc/modprobe.d/lab-vfio.conf

@@ -1,4 +1,5 @@
 # Nothing of ours stays on the task's pipes, not even a write that hangs: PVE's task ends all the same.
+# kernel: 6.1
 control=$(cd "$DEV/$SND/sound" && echo card?)
 hold_open "/dev/snd/control${control/card/C}"
 gpu_vm 111

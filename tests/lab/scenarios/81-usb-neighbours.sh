@@ -1,4 +1,5 @@
 # The lab itself: what hangs beside a device: disk, keyboard, network, hubs, a second Coral; and Corals that ail.
+# kernel: 6.12
 # timeout: 300
 start=$(now)
 plug_stick xhci3

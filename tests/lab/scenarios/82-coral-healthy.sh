@@ -1,4 +1,5 @@
 # coral-check on a Coral that works, and on guests that do not answer: unknown is not missing, nothing changes.
+# kernel: 6.12
 # timeout: 240
 finds() { # CODE STATE GUEST
     expect_exit "$1" coral-check --vm 275 --json --timeout 40s

@@ -1,6 +1,6 @@
 # The last cure: only with --auto-reboot, once per run, three times an hour and VM, counted across restarts.
 # timeout: 300
-# kernel: 6.12
+# kernel: 6.1
 reboots() { if [[ -e /run/lab/log/reboots.275 ]]; then wc -l </run/lab/log/reboots.275; else echo 0; fi; }
 coral_plug
 coral_vm 275

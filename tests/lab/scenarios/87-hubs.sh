@@ -1,4 +1,5 @@
 # A device behind five hubs: listed with its whole port, given to a VM by it, and told apart from its neighbours.
+# kernel: 6.12
 # timeout: 240
 plug_hubs xhci4 5
 bus=$(controller_buses 0000:04:00.0)

@@ -1,4 +1,5 @@
 # Pulled out in the middle: an answer by the deadline, the port on, and the device works when it is plugged in again.
+# kernel: 6.1
 # timeout: 120
 # shellcheck source=tests/lab/reset.sh
 . "$LAB/reset.sh"

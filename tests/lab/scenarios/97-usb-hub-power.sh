@@ -1,5 +1,6 @@
 # The power of a port: only where the hub says that it switches each by itself. The lab's xHCI says no; the
 # emulated controller of the Coral says yes and lies, as some hubs do: that is found out, and said.
+# kernel: 6.12
 # timeout: 120
 # shellcheck source=tests/lab/reset.sh
 . "$LAB/reset.sh"

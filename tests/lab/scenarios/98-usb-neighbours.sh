@@ -1,4 +1,5 @@
 # What else hangs on the tablet's controller decides: a network card that is up, the host's last keyboard.
+# kernel: 6.12
 # timeout: 120
 # shellcheck source=tests/lab/reset.sh
 . "$LAB/reset.sh"
