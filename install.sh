@@ -4,6 +4,7 @@
 #   ./install.sh              build and install on this PVE host (or into DESTDIR)
 #   ./install.sh --demo       no PVE needed: build, boot the lab and show the story on a real kernel
 #   ./install.sh --build      build only
+#   ./install.sh --compiler   only see to it that there is a compiler
 #   ./install.sh --uninstall  take off what was installed; refused while VMs name the hook
 #   -n, --dry-run             print what would be done
 #
@@ -33,6 +34,7 @@ for word; do
     case $word in
         --demo) mode=demo ;;
         --build) mode=build ;;
+        --compiler) mode=compiler ;;
         --uninstall) mode=uninstall ;;
         -n | --dry-run) dry=yes ;;
         -h | --help) sed -n '2,/^set /s/^# \{0,1\}//p' "$0" | sed '$d' && exit 0 ;;
@@ -170,6 +172,7 @@ uninstall_all() {
 
 case $mode in
     build) build ;;
+    compiler) compiler ;;
     demo)
         say "building, and fetching a kernel the first time; the story follows"
         build
