@@ -15,14 +15,15 @@ use std::{
 
 /// Options that every program has.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Common options")]
 pub struct Common {
-    /// Print one JSON document on stdout
+    /// Print one JSON document on stdout, and nothing else there
     #[arg(long, global = true)]
     pub json: bool,
     /// Print every change that would be made, in order, and make none
     #[arg(short = 'n', long, global = true)]
     pub dry_run: bool,
-    /// Tell more
+    /// Tell more, such as each write
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// Tell only what is wrong
@@ -31,10 +32,10 @@ pub struct Common {
     /// Bound on the whole operation, such as 30s or 2m
     #[arg(long, global = true, value_name = "TIME", value_parser = duration)]
     pub timeout: Option<Duration>,
-    /// How long to wait for somebody else's lock [default: 10s]
+    /// How long to wait while somebody else moves the same devices [default: 10s]
     #[arg(long, global = true, value_name = "TIME", value_parser = duration)]
     pub lock_timeout: Option<Duration>,
-    /// Look at the host tree below DIR instead of /
+    /// Look at a copied host tree below DIR (DIR/sys, DIR/etc/pve, ...) instead of /
     #[arg(long, global = true, value_name = "DIR", default_value = "/", hide_default_value = true)]
     pub root: PathBuf,
     /// Configuration file [default: /etc/pve-hooks/config.toml]
