@@ -24,13 +24,13 @@ function __fish_coral_check_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c coral-check -n "__fish_coral_check_needs_command" -l timeout -d 'Bound on the whole operation, such as 30s or 2m' -r
-complete -c coral-check -n "__fish_coral_check_needs_command" -l lock-timeout -d 'How long to wait while somebody else moves the same devices [default: 10s]' -r
-complete -c coral-check -n "__fish_coral_check_needs_command" -l root -d 'Look at a copied host tree below DIR (DIR/sys, DIR/etc/pve, ...) instead of /' -r -F
+complete -c coral-check -n "__fish_coral_check_needs_command" -l timeout -d 'Bound on the whole operation, such as 30s or 2m' -r -f
+complete -c coral-check -n "__fish_coral_check_needs_command" -l lock-timeout -d 'How long to wait while somebody else moves the same devices [default: 10s]' -r -f
+complete -c coral-check -n "__fish_coral_check_needs_command" -l root -d 'Look at a copied host tree below DIR (DIR/sys, DIR/etc/pve, ...) instead of /' -r -f -a "(__fish_complete_directories)"
 complete -c coral-check -n "__fish_coral_check_needs_command" -l config -d 'Configuration file [default: /etc/pve-hooks/config.toml]' -r -F
-complete -c coral-check -n "__fish_coral_check_needs_command" -l vm -d 'Only what this VM is given' -r
-complete -c coral-check -n "__fish_coral_check_needs_command" -l port -d 'Only the Coral at this bus-port, such as 2-3' -r
-complete -c coral-check -n "__fish_coral_check_needs_command" -l resets -d 'So many resets an hour are called normal' -r
+complete -c coral-check -n "__fish_coral_check_needs_command" -l vm -d 'Only what this VM is given' -r -f
+complete -c coral-check -n "__fish_coral_check_needs_command" -l port -d 'Only the Coral at this bus-port, such as 2-3' -r -f
+complete -c coral-check -n "__fish_coral_check_needs_command" -l resets -d 'So many resets an hour are called normal' -r -f
 complete -c coral-check -n "__fish_coral_check_needs_command" -l metrics -d 'Also write a file for Prometheus (textfile collector of its node exporter)' -r -F
 complete -c coral-check -n "__fish_coral_check_needs_command" -l json -d 'Print one JSON document on stdout, and nothing else there'
 complete -c coral-check -n "__fish_coral_check_needs_command" -s n -l dry-run -d 'Print every change that would be made, in order, and make none'
@@ -48,15 +48,12 @@ complete -c coral-check -n "__fish_coral_check_needs_command" -l guest -d 'Run i
 complete -c coral-check -n "__fish_coral_check_needs_command" -s h -l help -d 'Print help'
 complete -c coral-check -n "__fish_coral_check_needs_command" -s V -l version -d 'Print version'
 complete -c coral-check -n "__fish_coral_check_needs_command" -f -a "history" -d 'What was done for Corals, oldest first'
-complete -c coral-check -n "__fish_coral_check_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c coral-check -n "__fish_coral_check_using_subcommand history" -l timeout -d 'Bound on the whole operation, such as 30s or 2m' -r
-complete -c coral-check -n "__fish_coral_check_using_subcommand history" -l lock-timeout -d 'How long to wait while somebody else moves the same devices [default: 10s]' -r
-complete -c coral-check -n "__fish_coral_check_using_subcommand history" -l root -d 'Look at a copied host tree below DIR (DIR/sys, DIR/etc/pve, ...) instead of /' -r -F
+complete -c coral-check -n "__fish_coral_check_using_subcommand history" -l timeout -d 'Bound on the whole operation, such as 30s or 2m' -r -f
+complete -c coral-check -n "__fish_coral_check_using_subcommand history" -l lock-timeout -d 'How long to wait while somebody else moves the same devices [default: 10s]' -r -f
+complete -c coral-check -n "__fish_coral_check_using_subcommand history" -l root -d 'Look at a copied host tree below DIR (DIR/sys, DIR/etc/pve, ...) instead of /' -r -f -a "(__fish_complete_directories)"
 complete -c coral-check -n "__fish_coral_check_using_subcommand history" -l config -d 'Configuration file [default: /etc/pve-hooks/config.toml]' -r -F
 complete -c coral-check -n "__fish_coral_check_using_subcommand history" -l json -d 'Print one JSON document on stdout, and nothing else there'
 complete -c coral-check -n "__fish_coral_check_using_subcommand history" -s n -l dry-run -d 'Print every change that would be made, in order, and make none'
 complete -c coral-check -n "__fish_coral_check_using_subcommand history" -s v -l verbose -d 'Tell more, such as each write'
 complete -c coral-check -n "__fish_coral_check_using_subcommand history" -s q -l quiet -d 'Tell only what is wrong'
 complete -c coral-check -n "__fish_coral_check_using_subcommand history" -s h -l help -d 'Print help'
-complete -c coral-check -n "__fish_coral_check_using_subcommand help; and not __fish_seen_subcommand_from history help" -f -a "history" -d 'What was done for Corals, oldest first'
-complete -c coral-check -n "__fish_coral_check_using_subcommand help; and not __fish_seen_subcommand_from history help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

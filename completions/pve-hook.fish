@@ -24,9 +24,9 @@ function __fish_pve_hook_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c pve-hook -n "__fish_pve_hook_needs_command" -l timeout -d 'Bound on the whole operation, such as 30s or 2m' -r
-complete -c pve-hook -n "__fish_pve_hook_needs_command" -l lock-timeout -d 'How long to wait while somebody else moves the same devices [default: 10s]' -r
-complete -c pve-hook -n "__fish_pve_hook_needs_command" -l root -d 'Look at a copied host tree below DIR (DIR/sys, DIR/etc/pve, ...) instead of /' -r -F
+complete -c pve-hook -n "__fish_pve_hook_needs_command" -l timeout -d 'Bound on the whole operation, such as 30s or 2m' -r -f
+complete -c pve-hook -n "__fish_pve_hook_needs_command" -l lock-timeout -d 'How long to wait while somebody else moves the same devices [default: 10s]' -r -f
+complete -c pve-hook -n "__fish_pve_hook_needs_command" -l root -d 'Look at a copied host tree below DIR (DIR/sys, DIR/etc/pve, ...) instead of /' -r -f -a "(__fish_complete_directories)"
 complete -c pve-hook -n "__fish_pve_hook_needs_command" -l config -d 'Configuration file [default: /etc/pve-hooks/config.toml]' -r -F
 complete -c pve-hook -n "__fish_pve_hook_needs_command" -l json -d 'Print one JSON document on stdout, and nothing else there'
 complete -c pve-hook -n "__fish_pve_hook_needs_command" -s n -l dry-run -d 'Print every change that would be made, in order, and make none'
@@ -37,11 +37,9 @@ complete -c pve-hook -n "__fish_pve_hook_needs_command" -s V -l version -d 'Prin
 complete -c pve-hook -n "__fish_pve_hook_needs_command" -a "register" -d 'Make this the hookscript of VMs'
 complete -c pve-hook -n "__fish_pve_hook_needs_command" -a "unregister" -d 'Take it off again'
 complete -c pve-hook -n "__fish_pve_hook_needs_command" -a "check" -d 'Say for each VM whether the hook is in place and its devices can be bound (exit 1 if not)'
-complete -c pve-hook -n "__fish_pve_hook_needs_command" -a "guard" -d 'Wait until the start of a VM has ended, and return its devices if it does not run (started by pre-start)'
-complete -c pve-hook -n "__fish_pve_hook_needs_command" -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c pve-hook -n "__fish_pve_hook_using_subcommand register" -l timeout -d 'Bound on the whole operation, such as 30s or 2m' -r
-complete -c pve-hook -n "__fish_pve_hook_using_subcommand register" -l lock-timeout -d 'How long to wait while somebody else moves the same devices [default: 10s]' -r
-complete -c pve-hook -n "__fish_pve_hook_using_subcommand register" -l root -d 'Look at a copied host tree below DIR (DIR/sys, DIR/etc/pve, ...) instead of /' -r -F
+complete -c pve-hook -n "__fish_pve_hook_using_subcommand register" -l timeout -d 'Bound on the whole operation, such as 30s or 2m' -r -f
+complete -c pve-hook -n "__fish_pve_hook_using_subcommand register" -l lock-timeout -d 'How long to wait while somebody else moves the same devices [default: 10s]' -r -f
+complete -c pve-hook -n "__fish_pve_hook_using_subcommand register" -l root -d 'Look at a copied host tree below DIR (DIR/sys, DIR/etc/pve, ...) instead of /' -r -f -a "(__fish_complete_directories)"
 complete -c pve-hook -n "__fish_pve_hook_using_subcommand register" -l config -d 'Configuration file [default: /etc/pve-hooks/config.toml]' -r -F
 complete -c pve-hook -n "__fish_pve_hook_using_subcommand register" -l all -d 'Every VM that passes PCI or USB devices through'
 complete -c pve-hook -n "__fish_pve_hook_using_subcommand register" -l chain -d 'Move an existing hookscript into hooks.d/VMID, where it runs after this one'
@@ -51,9 +49,9 @@ complete -c pve-hook -n "__fish_pve_hook_using_subcommand register" -s n -l dry-
 complete -c pve-hook -n "__fish_pve_hook_using_subcommand register" -s v -l verbose -d 'Tell more, such as each write'
 complete -c pve-hook -n "__fish_pve_hook_using_subcommand register" -s q -l quiet -d 'Tell only what is wrong'
 complete -c pve-hook -n "__fish_pve_hook_using_subcommand register" -s h -l help -d 'Print help'
-complete -c pve-hook -n "__fish_pve_hook_using_subcommand unregister" -l timeout -d 'Bound on the whole operation, such as 30s or 2m' -r
-complete -c pve-hook -n "__fish_pve_hook_using_subcommand unregister" -l lock-timeout -d 'How long to wait while somebody else moves the same devices [default: 10s]' -r
-complete -c pve-hook -n "__fish_pve_hook_using_subcommand unregister" -l root -d 'Look at a copied host tree below DIR (DIR/sys, DIR/etc/pve, ...) instead of /' -r -F
+complete -c pve-hook -n "__fish_pve_hook_using_subcommand unregister" -l timeout -d 'Bound on the whole operation, such as 30s or 2m' -r -f
+complete -c pve-hook -n "__fish_pve_hook_using_subcommand unregister" -l lock-timeout -d 'How long to wait while somebody else moves the same devices [default: 10s]' -r -f
+complete -c pve-hook -n "__fish_pve_hook_using_subcommand unregister" -l root -d 'Look at a copied host tree below DIR (DIR/sys, DIR/etc/pve, ...) instead of /' -r -f -a "(__fish_complete_directories)"
 complete -c pve-hook -n "__fish_pve_hook_using_subcommand unregister" -l config -d 'Configuration file [default: /etc/pve-hooks/config.toml]' -r -F
 complete -c pve-hook -n "__fish_pve_hook_using_subcommand unregister" -l all -d 'Every VM that passes PCI or USB devices through'
 complete -c pve-hook -n "__fish_pve_hook_using_subcommand unregister" -l json -d 'Print one JSON document on stdout, and nothing else there'
@@ -61,26 +59,12 @@ complete -c pve-hook -n "__fish_pve_hook_using_subcommand unregister" -s n -l dr
 complete -c pve-hook -n "__fish_pve_hook_using_subcommand unregister" -s v -l verbose -d 'Tell more, such as each write'
 complete -c pve-hook -n "__fish_pve_hook_using_subcommand unregister" -s q -l quiet -d 'Tell only what is wrong'
 complete -c pve-hook -n "__fish_pve_hook_using_subcommand unregister" -s h -l help -d 'Print help'
-complete -c pve-hook -n "__fish_pve_hook_using_subcommand check" -l timeout -d 'Bound on the whole operation, such as 30s or 2m' -r
-complete -c pve-hook -n "__fish_pve_hook_using_subcommand check" -l lock-timeout -d 'How long to wait while somebody else moves the same devices [default: 10s]' -r
-complete -c pve-hook -n "__fish_pve_hook_using_subcommand check" -l root -d 'Look at a copied host tree below DIR (DIR/sys, DIR/etc/pve, ...) instead of /' -r -F
+complete -c pve-hook -n "__fish_pve_hook_using_subcommand check" -l timeout -d 'Bound on the whole operation, such as 30s or 2m' -r -f
+complete -c pve-hook -n "__fish_pve_hook_using_subcommand check" -l lock-timeout -d 'How long to wait while somebody else moves the same devices [default: 10s]' -r -f
+complete -c pve-hook -n "__fish_pve_hook_using_subcommand check" -l root -d 'Look at a copied host tree below DIR (DIR/sys, DIR/etc/pve, ...) instead of /' -r -f -a "(__fish_complete_directories)"
 complete -c pve-hook -n "__fish_pve_hook_using_subcommand check" -l config -d 'Configuration file [default: /etc/pve-hooks/config.toml]' -r -F
 complete -c pve-hook -n "__fish_pve_hook_using_subcommand check" -l json -d 'Print one JSON document on stdout, and nothing else there'
 complete -c pve-hook -n "__fish_pve_hook_using_subcommand check" -s n -l dry-run -d 'Print every change that would be made, in order, and make none'
 complete -c pve-hook -n "__fish_pve_hook_using_subcommand check" -s v -l verbose -d 'Tell more, such as each write'
 complete -c pve-hook -n "__fish_pve_hook_using_subcommand check" -s q -l quiet -d 'Tell only what is wrong'
 complete -c pve-hook -n "__fish_pve_hook_using_subcommand check" -s h -l help -d 'Print help'
-complete -c pve-hook -n "__fish_pve_hook_using_subcommand guard" -l timeout -d 'Bound on the whole operation, such as 30s or 2m' -r
-complete -c pve-hook -n "__fish_pve_hook_using_subcommand guard" -l lock-timeout -d 'How long to wait while somebody else moves the same devices [default: 10s]' -r
-complete -c pve-hook -n "__fish_pve_hook_using_subcommand guard" -l root -d 'Look at a copied host tree below DIR (DIR/sys, DIR/etc/pve, ...) instead of /' -r -F
-complete -c pve-hook -n "__fish_pve_hook_using_subcommand guard" -l config -d 'Configuration file [default: /etc/pve-hooks/config.toml]' -r -F
-complete -c pve-hook -n "__fish_pve_hook_using_subcommand guard" -l json -d 'Print one JSON document on stdout, and nothing else there'
-complete -c pve-hook -n "__fish_pve_hook_using_subcommand guard" -s n -l dry-run -d 'Print every change that would be made, in order, and make none'
-complete -c pve-hook -n "__fish_pve_hook_using_subcommand guard" -s v -l verbose -d 'Tell more, such as each write'
-complete -c pve-hook -n "__fish_pve_hook_using_subcommand guard" -s q -l quiet -d 'Tell only what is wrong'
-complete -c pve-hook -n "__fish_pve_hook_using_subcommand guard" -s h -l help -d 'Print help'
-complete -c pve-hook -n "__fish_pve_hook_using_subcommand help; and not __fish_seen_subcommand_from register unregister check guard help" -f -a "register" -d 'Make this the hookscript of VMs'
-complete -c pve-hook -n "__fish_pve_hook_using_subcommand help; and not __fish_seen_subcommand_from register unregister check guard help" -f -a "unregister" -d 'Take it off again'
-complete -c pve-hook -n "__fish_pve_hook_using_subcommand help; and not __fish_seen_subcommand_from register unregister check guard help" -f -a "check" -d 'Say for each VM whether the hook is in place and its devices can be bound (exit 1 if not)'
-complete -c pve-hook -n "__fish_pve_hook_using_subcommand help; and not __fish_seen_subcommand_from register unregister check guard help" -f -a "guard" -d 'Wait until the start of a VM has ended, and return its devices if it does not run (started by pre-start)'
-complete -c pve-hook -n "__fish_pve_hook_using_subcommand help; and not __fish_seen_subcommand_from register unregister check guard help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -24,9 +24,9 @@ function __fish_usb_reset_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c usb-reset -n "__fish_usb_reset_needs_command" -l timeout -d 'Bound on the whole operation, such as 30s or 2m' -r
-complete -c usb-reset -n "__fish_usb_reset_needs_command" -l lock-timeout -d 'How long to wait while somebody else moves the same devices [default: 10s]' -r
-complete -c usb-reset -n "__fish_usb_reset_needs_command" -l root -d 'Look at a copied host tree below DIR (DIR/sys, DIR/etc/pve, ...) instead of /' -r -F
+complete -c usb-reset -n "__fish_usb_reset_needs_command" -l timeout -d 'Bound on the whole operation, such as 30s or 2m' -r -f
+complete -c usb-reset -n "__fish_usb_reset_needs_command" -l lock-timeout -d 'How long to wait while somebody else moves the same devices [default: 10s]' -r -f
+complete -c usb-reset -n "__fish_usb_reset_needs_command" -l root -d 'Look at a copied host tree below DIR (DIR/sys, DIR/etc/pve, ...) instead of /' -r -f -a "(__fish_complete_directories)"
 complete -c usb-reset -n "__fish_usb_reset_needs_command" -l config -d 'Configuration file [default: /etc/pve-hooks/config.toml]' -r -F
 complete -c usb-reset -n "__fish_usb_reset_needs_command" -l rung -d 'Which reset, from the least' -r -f -a "auto\t'From the least rung that fits: replug, port for a VM\'s device; ioctl, port for others'
 power\t'Keep it awake (power/control = on)'
@@ -35,7 +35,7 @@ ioctl\t'The kernel\'s reset of the device, by the ioctl `USBDEVFS_RESET`'
 port\t'The hub\'s port off and on (kernel 6.0 and newer)'
 hub-power\t'The power of the hub\'s port off and on, both halves'
 controller\t'The whole controller off its driver and back; needs --controller'"
-complete -c usb-reset -n "__fish_usb_reset_needs_command" -l controller -d 'Consent to the reset of this controller with all that hangs on it, such as 0000:03:00.0' -r
+complete -c usb-reset -n "__fish_usb_reset_needs_command" -l controller -d 'Consent to the reset of this controller with all that hangs on it, such as 0000:03:00.0' -r -f
 complete -c usb-reset -n "__fish_usb_reset_needs_command" -l json -d 'Print one JSON document on stdout, and nothing else there'
 complete -c usb-reset -n "__fish_usb_reset_needs_command" -s n -l dry-run -d 'Print every change that would be made, in order, and make none'
 complete -c usb-reset -n "__fish_usb_reset_needs_command" -s v -l verbose -d 'Tell more, such as each write'
@@ -44,25 +44,21 @@ complete -c usb-reset -n "__fish_usb_reset_needs_command" -s h -l help -d 'Print
 complete -c usb-reset -n "__fish_usb_reset_needs_command" -s V -l version -d 'Print version'
 complete -c usb-reset -n "__fish_usb_reset_needs_command" -a "list" -d 'Every USB device: where, what, who holds it, and which VM is given it'
 complete -c usb-reset -n "__fish_usb_reset_needs_command" -a "heal" -d 'Switch on what a reset that was killed left off (every reset does so first)'
-complete -c usb-reset -n "__fish_usb_reset_needs_command" -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c usb-reset -n "__fish_usb_reset_using_subcommand list" -l timeout -d 'Bound on the whole operation, such as 30s or 2m' -r
-complete -c usb-reset -n "__fish_usb_reset_using_subcommand list" -l lock-timeout -d 'How long to wait while somebody else moves the same devices [default: 10s]' -r
-complete -c usb-reset -n "__fish_usb_reset_using_subcommand list" -l root -d 'Look at a copied host tree below DIR (DIR/sys, DIR/etc/pve, ...) instead of /' -r -F
+complete -c usb-reset -n "__fish_usb_reset_using_subcommand list" -l timeout -d 'Bound on the whole operation, such as 30s or 2m' -r -f
+complete -c usb-reset -n "__fish_usb_reset_using_subcommand list" -l lock-timeout -d 'How long to wait while somebody else moves the same devices [default: 10s]' -r -f
+complete -c usb-reset -n "__fish_usb_reset_using_subcommand list" -l root -d 'Look at a copied host tree below DIR (DIR/sys, DIR/etc/pve, ...) instead of /' -r -f -a "(__fish_complete_directories)"
 complete -c usb-reset -n "__fish_usb_reset_using_subcommand list" -l config -d 'Configuration file [default: /etc/pve-hooks/config.toml]' -r -F
 complete -c usb-reset -n "__fish_usb_reset_using_subcommand list" -l json -d 'Print one JSON document on stdout, and nothing else there'
 complete -c usb-reset -n "__fish_usb_reset_using_subcommand list" -s n -l dry-run -d 'Print every change that would be made, in order, and make none'
 complete -c usb-reset -n "__fish_usb_reset_using_subcommand list" -s v -l verbose -d 'Tell more, such as each write'
 complete -c usb-reset -n "__fish_usb_reset_using_subcommand list" -s q -l quiet -d 'Tell only what is wrong'
 complete -c usb-reset -n "__fish_usb_reset_using_subcommand list" -s h -l help -d 'Print help'
-complete -c usb-reset -n "__fish_usb_reset_using_subcommand heal" -l timeout -d 'Bound on the whole operation, such as 30s or 2m' -r
-complete -c usb-reset -n "__fish_usb_reset_using_subcommand heal" -l lock-timeout -d 'How long to wait while somebody else moves the same devices [default: 10s]' -r
-complete -c usb-reset -n "__fish_usb_reset_using_subcommand heal" -l root -d 'Look at a copied host tree below DIR (DIR/sys, DIR/etc/pve, ...) instead of /' -r -F
+complete -c usb-reset -n "__fish_usb_reset_using_subcommand heal" -l timeout -d 'Bound on the whole operation, such as 30s or 2m' -r -f
+complete -c usb-reset -n "__fish_usb_reset_using_subcommand heal" -l lock-timeout -d 'How long to wait while somebody else moves the same devices [default: 10s]' -r -f
+complete -c usb-reset -n "__fish_usb_reset_using_subcommand heal" -l root -d 'Look at a copied host tree below DIR (DIR/sys, DIR/etc/pve, ...) instead of /' -r -f -a "(__fish_complete_directories)"
 complete -c usb-reset -n "__fish_usb_reset_using_subcommand heal" -l config -d 'Configuration file [default: /etc/pve-hooks/config.toml]' -r -F
 complete -c usb-reset -n "__fish_usb_reset_using_subcommand heal" -l json -d 'Print one JSON document on stdout, and nothing else there'
 complete -c usb-reset -n "__fish_usb_reset_using_subcommand heal" -s n -l dry-run -d 'Print every change that would be made, in order, and make none'
 complete -c usb-reset -n "__fish_usb_reset_using_subcommand heal" -s v -l verbose -d 'Tell more, such as each write'
 complete -c usb-reset -n "__fish_usb_reset_using_subcommand heal" -s q -l quiet -d 'Tell only what is wrong'
 complete -c usb-reset -n "__fish_usb_reset_using_subcommand heal" -s h -l help -d 'Print help'
-complete -c usb-reset -n "__fish_usb_reset_using_subcommand help; and not __fish_seen_subcommand_from list heal help" -f -a "list" -d 'Every USB device: where, what, who holds it, and which VM is given it'
-complete -c usb-reset -n "__fish_usb_reset_using_subcommand help; and not __fish_seen_subcommand_from list heal help" -f -a "heal" -d 'Switch on what a reset that was killed left off (every reset does so first)'
-complete -c usb-reset -n "__fish_usb_reset_using_subcommand help; and not __fish_seen_subcommand_from list heal help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -1,6 +1,6 @@
 //! Completions for bash, zsh and fish.
 
-use clap::Command;
+use clap::{Arg, Command, ValueHint};
 use clap_complete::{Shell, generate};
 use std::path::PathBuf;
 
@@ -9,8 +9,12 @@ pub fn files(command: &Command) -> Vec<(PathBuf, String)> {
     let name = command.get_name().to_owned();
     let of = |shell, file: String| {
         let mut bytes = Vec::new();
-        generate(shell, &mut command.clone(), &name, &mut bytes);
-        let text = String::from_utf8(bytes).expect("completions are UTF-8");
+        generate(shell, &mut offered(command), &name, &mut bytes);
+        let mut text = String::from_utf8(bytes).expect("completions are UTF-8");
+        if shell == Shell::Bash {
+            // https://github.com/clap-rs/clap/issues/6421: two spellings of a name with a hyphen, which never meet.
+            text = text.replace(&name.replace('-', "__subcmd__"), &name.replace('-', "__"));
+        }
         let text = text.lines().map(|line| line.trim_end().to_owned() + "\n").collect();
         (PathBuf::from("completions").join(file), text)
     };
@@ -19,4 +23,73 @@ pub fn files(command: &Command) -> Vec<(PathBuf, String)> {
         of(Shell::Zsh, format!("_{name}")),
         of(Shell::Fish, format!("{name}.fish")),
     ]
+}
+
+/// What is offered: nothing hidden, and files only where files are meant.
+fn offered(command: &Command) -> Command {
+    let about = command.get_about().cloned().unwrap_or_default();
+    // Names have to live as long as the program, unless all programs carry what lets clap own them.
+    Command::new(&*command.get_name().to_owned().leak())
+        .about(about)
+        .version(env!("CARGO_PKG_VERSION"))
+        .disable_version_flag(command.get_version().is_none())
+        .disable_help_subcommand(true)
+        .args(command.get_arguments().filter(|arg| !arg.is_hide_set()).cloned().map(hinted))
+        .subcommands(command.get_subcommands().filter(|verb| !verb.is_hide_set()).map(offered))
+}
+
+fn hinted(arg: Arg) -> Arg {
+    let name = arg.get_value_names().and_then(<[_]>::first).map_or("", |name| name.as_str());
+    let hint = match name {
+        "FILE" => ValueHint::FilePath,
+        "DIR" => ValueHint::DirPath,
+        _ => ValueHint::Other,
+    };
+    // A switch has no value that could be hinted at.
+    if arg.get_action().takes_values() { arg.value_hint(hint) } else { arg }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::files;
+    use crate::commands;
+    use std::{fs, process::Command};
+
+    /// What bash offers for a line, by the function that it calls on Tab.
+    fn offered(line: &str) -> Vec<String> {
+        let words: Vec<&str> = line.split(' ').collect();
+        let (program, cur, prev) = (words[0], words[words.len() - 1], words[words.len() - 2]);
+        let command = commands().into_iter().find(|command| command.get_name() == program).unwrap();
+        let tab = "compopt() { :; }; COMP_WORDS=(\"${@:3}\"); COMP_CWORD=$(( ${#COMP_WORDS[@]} - 1 ))
+                   \"_${3//-/__}\" \"$3\" \"$1\" \"$2\"; printf '%s\\n' \"${COMPREPLY[@]}\"";
+        let script = files(&command)[0].1.clone() + tab;
+        let output = Command::new("bash").args(["--norc", "-uc", &script, "bash", cur, prev]).args(&words).output();
+        let output = output.expect("bash runs");
+        assert!(output.stderr.is_empty(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).filter(|word| !word.is_empty()).collect()
+    }
+
+    #[test]
+    fn bash_offers_verbs_options_and_values() {
+        assert_eq!(offered("gpu-bind rec"), ["reconcile"]);
+        assert_eq!(offered("gpu-bind -n att"), ["attach"]);
+        assert_eq!(offered("gpu-bind detach --al"), ["--allow-console"]);
+        assert_eq!(offered("gpu-bind detach 01:00 --for"), ["--force"]);
+        assert_eq!(offered("usb-reset 3-1.4 --rung h"), ["hub-power"]);
+        assert_eq!(offered("vm-probe check --source k"), ["kubernetes"]);
+        assert_eq!(offered("pve-hook 111 pre"), ["pre-start", "pre-stop"]);
+        assert_eq!(offered("coral-check --auto"), ["--auto-reboot"]);
+        assert_eq!(offered("pve-hook gu"), [""; 0], "what is hidden is not offered");
+    }
+
+    #[test]
+    fn bash_offers_files_where_files_are_meant() {
+        let dir = std::env::temp_dir().join(format!("pve-hooks-completions-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        fs::write(dir.join("probe.token"), "").unwrap();
+        let typed = format!("vm-probe serve --token-file {}/pro", dir.display());
+        assert_eq!(offered(&typed), [format!("{}/probe.token", dir.display())]);
+        fs::remove_dir_all(&dir).unwrap();
+        assert_eq!(offered("gpu-bind --timeout 3"), ["3"], "a time is no file");
+    }
 }

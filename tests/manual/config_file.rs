@@ -67,6 +67,12 @@ fn sections(text: &str) -> Vec<Section> {
     all
 }
 
+/// As it is typed. What is too long for a line may be broken behind its colons.
+fn value(key: &Key) -> String {
+    let text = roff::bold(&key.value);
+    if text.len() > 70 { text.replace(':', ":\\:") } else { text }
+}
+
 /// `pve-hooks.toml(5)`.
 pub fn page(head: &str, mut parts: Parts, common: &Parts) -> String {
     let mut page = format!("{head}.SH NAME\n{}.SH SYNOPSIS\n{}", parts.take("NAME"), parts.take("SYNOPSIS"));
@@ -79,12 +85,12 @@ pub fn page(head: &str, mut parts: Parts, common: &Parts) -> String {
         }
         for key in &section.keys {
             let (about, shown) = match key.about.split_once(" Example:") {
-                Some((about, "")) => (about, format!("Example: {}.", roff::bold(&key.value))),
+                Some((about, "")) => (about, format!("Example: {}.", value(key))),
                 Some((about, more)) => {
-                    let default = roff::bold(&key.value);
+                    let default = value(key);
                     (about, format!("Default: {default}. Example: {}.", roff::bold(more.trim())))
                 }
-                None => (key.about.as_str(), format!("Default: {}.", roff::bold(&key.value))),
+                None => (key.about.as_str(), format!("Default: {}.", value(key))),
             };
             page.push_str(&roff::entry(&roff::bold(&key.name), &format!("{} {shown}", roff::plain(about))));
         }

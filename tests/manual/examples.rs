@@ -38,3 +38,64 @@ pub fn words(line: &str) -> Option<Vec<String>> {
     let plain = |c: char| c.is_ascii_alphanumeric() || " -_./:=@,".contains(c);
     line.chars().all(plain).then(|| line.split_whitespace().map(str::to_owned).collect())
 }
+
+/// The lines of a man page that are to be pasted into a shell.
+#[cfg(test)]
+fn lines_of_page(page: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut inside = false;
+    for line in page.lines() {
+        match line {
+            ".EX" => inside = true,
+            ".EE" => inside = false,
+            _ if inside => lines.push(line.replace("\\-", "-").replace("\\(dq", "\"").replace("\\(aq", "'")),
+            _ => {}
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{commands, made, programs};
+    use std::ffi::OsString;
+
+    /// What the program itself says to these words.
+    fn understood(words: &[String]) -> Result<(), String> {
+        let mut command =
+            commands().into_iter().find(|command| command.get_name() == words[0]).ok_or("no such program")?;
+        let result = match words[0].as_str() {
+            // Its options may have a single dash.
+            "coral-check" => programs::coral_check::parse(words.iter().map(OsString::from)).map(drop),
+            _ => command.try_get_matches_from_mut(words).map(drop),
+        };
+        result.map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn every_line_is_understood_by_its_program() {
+        let mut lines = Vec::new();
+        for command in commands() {
+            let name = command.get_name().to_owned();
+            let verbs = command.get_subcommands().filter(|verb| !verb.is_hide_set());
+            for example in verbs.chain([&command]).flat_map(|command| of(command).0) {
+                assert!(example.line.starts_with(&format!("{name} ")) || example.line == name, "{}", example.line);
+                lines.push(example.line);
+            }
+        }
+        let pages = made().into_iter().filter(|(path, _)| path.extension().is_some_and(|section| section == "8"));
+        lines.extend(pages.flat_map(|(_, page)| lines_of_page(&page)));
+        let mut others = 0;
+        for line in &lines {
+            let words = words(line).unwrap_or_else(|| panic!("{line}: more than words"));
+            if !commands().iter().any(|command| command.get_name() == words[0]) {
+                others += 1;
+                continue;
+            }
+            understood(&words).unwrap_or_else(|why| panic!("{line}: {why}"));
+        }
+        assert!(lines.len() > 80 && others < 8, "{} lines, {others} of other programs", lines.len());
+        assert!(understood(&["gpu-bind".into(), "detatch".into()]).is_err());
+    }
+}

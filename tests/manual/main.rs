@@ -45,8 +45,8 @@ fn head(name: &str, section: u8, sources: &str) -> String {
     )
 }
 
-#[test]
-fn pages_and_completions_are_up_to_date() {
+/// Every file that is made, by its path below the source.
+fn made() -> Vec<(PathBuf, String)> {
     let common = Parts::load("common");
     let mut files = Vec::new();
     for mut command in commands() {
@@ -58,7 +58,12 @@ fn pages_and_completions_are_up_to_date() {
     }
     let head = head("pve-hooks.toml", 5, "config/config.toml and tests/manual/parts");
     files.push(("man/pve-hooks.toml.5".into(), config_file::page(&head, Parts::load("pve-hooks.toml"), &common)));
+    files
+}
 
+#[test]
+fn pages_and_completions_are_up_to_date() {
+    let files = made();
     let overwrite = env::var_os("MANUAL").is_some_and(|word| word == "overwrite");
     let mut stale = Vec::new();
     for (path, text) in &files {

@@ -110,7 +110,10 @@ fn option(arg: &Arg) -> String {
         let takes = arg.get_action().takes_values();
         if takes { format!("{spelled} {value}") } else { spelled }
     };
-    let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+    let help = match arg.get_id().as_str() {
+        "help" => "Print help; after a command, what it can be told".to_owned(),
+        _ => arg.get_help().map(ToString::to_string).unwrap_or_default(),
+    };
     let (what, default) = help
         .split_once(" [default: ")
         .map_or((help.as_str(), None), |(what, default)| (what, Some(default.trim_end_matches(']').to_owned())));

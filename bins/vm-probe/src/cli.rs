@@ -19,24 +19,26 @@ pub struct Cli {
     pub verb: Verb,
 }
 
+/// They stand below the verb's own in the help.
+const WHERE: &str = "Where to look";
+
 /// Where instances come from.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Where to look")]
 pub struct From {
     /// Look only there, instead of at the first of these that there is
-    #[arg(long, global = true, value_name = "SOURCE")]
+    #[arg(long, global = true, help_heading = WHERE, value_name = "SOURCE")]
     pub source: Option<Source>,
     /// The API of a PVE cluster (implies --source api)
-    #[arg(long, global = true, value_name = "https://HOST:8006")]
+    #[arg(long, global = true, help_heading = WHERE, value_name = "https://HOST:8006")]
     pub api: Option<String>,
     /// File with the token for --api: USER@REALM!ID=UUID
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = WHERE, value_name = "FILE")]
     pub api_token_file: Option<PathBuf>,
     /// SHA-256 of the certificate of --api; without it PVE's own authority has to have signed it
-    #[arg(long, global = true, value_name = "SHA256")]
+    #[arg(long, global = true, help_heading = WHERE, value_name = "SHA256")]
     pub fingerprint: Option<String>,
     /// A list written down by hand (implies --source file) [default: /etc/pve-hooks/instances.json]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = WHERE, value_name = "FILE")]
     pub instances: Option<PathBuf>,
 }
 
