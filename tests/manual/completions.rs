@@ -11,9 +11,11 @@ pub fn files(command: &Command) -> Vec<(PathBuf, String)> {
         let mut bytes = Vec::new();
         generate(shell, &mut offered(command), &name, &mut bytes);
         let mut text = String::from_utf8(bytes).expect("completions are UTF-8");
-        if shell == Shell::Bash {
+        match shell {
             // https://github.com/clap-rs/clap/issues/6421: two spellings of a name with a hyphen, which never meet.
-            text = text.replace(&name.replace('-', "__subcmd__"), &name.replace('-', "__"));
+            Shell::Bash => text = text.replace(&name.replace('-', "__subcmd__"), &name.replace('-', "__")),
+            Shell::Fish => text = for_fish(command, &text),
+            _ => {}
         }
         let text = text.lines().map(|line| line.trim_end().to_owned() + "\n").collect();
         (PathBuf::from("completions").join(file), text)
@@ -36,6 +38,29 @@ fn offered(command: &Command) -> Command {
         .disable_help_subcommand(true)
         .args(command.get_arguments().filter(|arg| !arg.is_hide_set()).cloned().map(hinted))
         .subcommands(command.get_subcommands().filter(|verb| !verb.is_hide_set()).map(offered))
+}
+
+/// What clap makes for fish takes every first word for a verb, and gives up where an option waits for its value. Fish itself
+/// knows whether a verb was typed.
+fn for_fish(command: &Command, text: &str) -> String {
+    let name = command.get_name();
+    let own = name.replace('-', "_");
+    let verbs: Vec<_> = command.get_subcommands().filter(|verb| !verb.is_hide_set()).map(Command::get_name).collect();
+    let none = format!("not __fish_seen_subcommand_from {}", verbs.join(" "));
+    let entries = &text[text.find("\ncomplete ").expect("it offers something")..];
+    let entries = entries
+        .replace(&format!("__fish_{own}_needs_command"), &none)
+        .replace(&format!("__fish_{own}_using_subcommand"), "__fish_seen_subcommand_from");
+    assert!(!entries.contains(&own), "{name}: clap calls a function that is not there any more");
+    let values = command.get_positionals().flat_map(Arg::get_possible_values);
+    let values: String = values
+        .map(|value| {
+            let help = value.get_help().map(ToString::to_string).unwrap_or_default().replace('\'', "\\'");
+            format!("complete -c {name} -n \"{none}\" -a {} -d '{help}'\n", value.get_name())
+        })
+        .collect();
+    // Targets and VMs are no files.
+    format!("complete -c {name} -f{entries}{values}")
 }
 
 fn hinted(arg: Arg) -> Arg {
