@@ -52,13 +52,11 @@ fn for_fish(command: &Command, text: &str) -> String {
         .replace(&format!("__fish_{own}_needs_command"), &none)
         .replace(&format!("__fish_{own}_using_subcommand"), "__fish_seen_subcommand_from");
     assert!(!entries.contains(&own), "{name}: clap calls a function that is not there any more");
-    let values = command.get_positionals().flat_map(Arg::get_possible_values);
-    let values: String = values
-        .map(|value| {
-            let help = value.get_help().map(ToString::to_string).unwrap_or_default().replace('\'', "\\'");
-            format!("complete -c {name} -n \"{none}\" -a {} -d '{help}'\n", value.get_name())
-        })
-        .collect();
+    let mut values = String::new();
+    for value in command.get_positionals().flat_map(Arg::get_possible_values) {
+        let help = value.get_help().map(ToString::to_string).unwrap_or_default().replace('\'', "\\'");
+        values += &format!("complete -c {name} -n \"{none}\" -a {} -d '{help}'\n", value.get_name());
+    }
     // Targets and VMs are no files.
     format!("complete -c {name} -f{entries}{values}")
 }

@@ -4,6 +4,8 @@
 
 mod completions;
 mod config_file;
+#[cfg(test)]
+mod config_tests;
 mod examples;
 mod page;
 mod parts;

@@ -52,7 +52,9 @@ fn synopsis(command: &Command) -> String {
     if !lines.iter().any(|line| verbs(command).any(|verb| line.contains(verb.get_name()))) {
         // Only COMMAND stands there: each of them is said instead.
         lines.retain(|line| !line.contains("<COMMAND>"));
-        lines.iter_mut().for_each(|line| *line = line.replace(" [COMMAND]", ""));
+        for line in &mut lines {
+            *line = line.replace(" [COMMAND]", "");
+        }
         lines.extend(verbs(command).flat_map(lines_of));
     }
     lines.iter().map(|line| usage(line)).collect::<Vec<_>>().join("\n.br\n") + "\n"
@@ -63,8 +65,9 @@ fn verb_section(verb: &Command, more: &str) -> String {
     let call = call.split_once(' ').map_or("", |(_, rest)| rest);
     let about = verb.get_about().map(ToString::to_string).unwrap_or_default();
     let mut text = format!(".SS \"{}\"\n{}.\n{more}", usage(call), prose(&about));
-    let own: Vec<_> = visible(verb).filter(|arg| !arg.is_global_set() && !is_usual(arg)).collect();
-    own.iter().for_each(|arg| text.push_str(&option(arg)));
+    for arg in visible(verb).filter(|arg| !arg.is_global_set() && !is_usual(arg)) {
+        text.push_str(&option(arg));
+    }
     let (examples, below) = examples::of(verb);
     if !below.is_empty() {
         text.push_str(&format!(".PP\n{}\n", plain(&below)));
