@@ -13,32 +13,35 @@ use std::{
     time::Duration,
 };
 
+/// They stand below the program's own in its help.
+const COMMON: &str = "Common options";
+
 /// Options that every program has.
 #[derive(Debug, Args)]
 pub struct Common {
-    /// Print one JSON document on stdout
-    #[arg(long, global = true)]
+    /// Print one JSON document on stdout, and nothing else there
+    #[arg(long, global = true, help_heading = COMMON)]
     pub json: bool,
     /// Print every change that would be made, in order, and make none
-    #[arg(short = 'n', long, global = true)]
+    #[arg(short = 'n', long, global = true, help_heading = COMMON)]
     pub dry_run: bool,
-    /// Tell more
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    /// Tell more, such as each write
+    #[arg(short, long, global = true, help_heading = COMMON, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// Tell only what is wrong
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = COMMON)]
     pub quiet: bool,
     /// Bound on the whole operation, such as 30s or 2m
-    #[arg(long, global = true, value_name = "TIME", value_parser = duration)]
+    #[arg(long, global = true, help_heading = COMMON, value_name = "TIME", value_parser = duration)]
     pub timeout: Option<Duration>,
-    /// How long to wait for somebody else's lock [default: 10s]
-    #[arg(long, global = true, value_name = "TIME", value_parser = duration)]
+    /// How long to wait while somebody else moves the same devices [default: 10s]
+    #[arg(long, global = true, help_heading = COMMON, value_name = "TIME", value_parser = duration)]
     pub lock_timeout: Option<Duration>,
-    /// Look at the host tree below DIR instead of /
-    #[arg(long, global = true, value_name = "DIR", default_value = "/", hide_default_value = true)]
+    /// Look at a copied host tree below DIR (DIR/sys, DIR/etc/pve, ...) instead of /
+    #[arg(long, global = true, help_heading = COMMON, value_name = "DIR", default_value = "/", hide_default_value = true)]
     pub root: PathBuf,
     /// Configuration file [default: /etc/pve-hooks/config.toml]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = COMMON, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
 

@@ -1,6 +1,13 @@
 //! What every operation carries: the host, the configuration, the deadline, and where messages go.
 
-use crate::{config::Config, deadline::Deadline, fault::Fault, host::Host, log::Log, report::Output};
+use crate::{
+    config::{Config, defaults::LOCK_TIMEOUT},
+    deadline::Deadline,
+    fault::Fault,
+    host::Host,
+    log::Log,
+    report::Output,
+};
 use anyhow::Result;
 use std::{cell::RefCell, time::Duration};
 
@@ -26,7 +33,7 @@ pub struct Session {
 impl Session {
     /// A run that looks at `host` as `config` says.
     pub fn new(host: Host, config: Config, deadline: Deadline, log: Log, output: Output) -> Self {
-        let lock_timeout = config.lock_timeout.unwrap_or(Duration::from_secs(10));
+        let lock_timeout = config.lock_timeout.unwrap_or(LOCK_TIMEOUT);
         Self { host, config, deadline, lock_timeout, dry_run: false, log, output, planned: RefCell::default() }
     }
 

@@ -20,13 +20,19 @@ use std::{
 
 /// Makes every tree anew below a directory.
 pub fn plant(descriptions: &Path, below: &Path) {
+    let entries = fs::read_dir(descriptions).expect("tests/cli/trees is there");
+    let names = entries.map(|entry| entry.expect("a directory entry").path());
+    let names: Vec<_> = names.map(|path| path.file_stem().expect("a tree has a name").to_owned()).collect();
+    plant_these(&names, descriptions, below);
+}
+
+/// Makes some trees anew below a directory.
+pub fn plant_these(names: &[impl AsRef<Path>], descriptions: &Path, below: &Path) {
     if below.exists() {
         fs::remove_dir_all(below).expect("the trees of an earlier run can be removed");
     }
-    for entry in fs::read_dir(descriptions).expect("tests/cli/trees is there") {
-        let path = entry.expect("a directory entry").path();
-        let root = below.join(path.file_stem().expect("a tree has a name"));
-        grow(&path, &root);
+    for name in names.iter().map(AsRef::as_ref) {
+        grow(&descriptions.join(name.with_extension("tree")), &below.join(name));
     }
 }
 

@@ -39,16 +39,16 @@ pub struct Cli {
     /// Do not ask the guests
     #[arg(long)]
     pub no_guest: bool,
-    /// How many resets an hour are no fault
+    /// So many resets an hour are called normal
     #[arg(long, value_name = "N", default_value_t = passthrough::coral::collect::RESETS_ALLOWED)]
     pub resets: u32,
     /// One line for Nagios and its kin; exit 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN
     #[arg(long, conflicts_with_all = ["json", "guest", "dry_run", "test"])]
     pub nagios: bool,
-    /// Write a file for Prometheus (textfile collector of its node exporter)
+    /// Also write a file for Prometheus (textfile collector of its node exporter)
     #[arg(long, value_name = "FILE")]
     pub metrics: Option<PathBuf>,
-    /// Mail root when a state changes, and once a day while it is bad
+    /// Also mail root when a state changes, and once a day while it is bad
     #[arg(long)]
     pub notify: bool,
     /// Run inside the VM: what is visible here, and what to try; changes nothing
@@ -60,6 +60,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// What was done for Corals, oldest first
+    #[command(after_help = HISTORY)]
     History,
 }
 
@@ -125,6 +126,11 @@ Examples:
   coral-check history              what was done, and did it help?
 
 Exit codes: 0 healthy or cured, 1 problem, 2 usage or configuration, 3 busy, 4 the kernel does not answer, 5 refused for safety";
+
+const HISTORY: &str = "\
+Examples:
+  coral-check history              the last 50
+  coral-check history --json       for programs";
 
 #[cfg(test)]
 mod tests {

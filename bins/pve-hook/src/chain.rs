@@ -23,7 +23,7 @@ use std::{
 };
 
 /// How long one of them may take unless config.toml says otherwise.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = passthrough::config::defaults::CHAIN_TIMEOUT;
 /// How long one that was killed may take to be gone: in an uninterruptible sleep it is not until that ends.
 const MERCY: Duration = Duration::from_millis(500);
 

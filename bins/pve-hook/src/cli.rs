@@ -49,13 +49,16 @@ impl Phase {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Make this the hookscript of VMs
+    #[command(after_help = REGISTER)]
     Register(Register),
     /// Take it off again
+    #[command(after_help = UNREGISTER)]
     Unregister(Which),
-    /// Say for each VM whether the hook is in place and its devices can be bound
+    /// Say for each VM whether the hook is in place and its devices can be bound (exit 1 if not)
+    #[command(after_help = CHECK)]
     Check {
         /// VMs [default: all that pass devices through or name this hook]
-        #[arg(value_parser = passthrough::cli::vmid)]
+        #[arg(value_name = "VMID", value_parser = passthrough::cli::vmid)]
         vmids: Vec<u32>,
     },
     /// Wait until the start of a VM has ended, and return its devices if it does not run (started by pre-start)
@@ -69,8 +72,8 @@ pub enum Verb {
 /// Which VMs.
 #[derive(Debug, Args)]
 pub struct Which {
-    /// VMs
-    #[arg(required_unless_present = "all", value_parser = passthrough::cli::vmid)]
+    /// These VMs
+    #[arg(required_unless_present = "all", value_name = "VMID", value_parser = passthrough::cli::vmid)]
     pub vmids: Vec<u32>,
     /// Every VM that passes PCI or USB devices through
     #[arg(long, conflicts_with = "vmids")]
@@ -105,3 +108,21 @@ Examples:
 Executables in /etc/pve-hooks/hooks.d/ and /etc/pve-hooks/hooks.d/VMID/ run after it with the same arguments.
 
 Exit codes: 0 done, 1 problem, 2 usage or configuration, 3 busy, 4 the kernel does not answer, 5 refused for safety";
+
+const REGISTER: &str = "\
+Examples:
+  pve-hook register 111            from now on, whoever starts the VM
+  pve-hook register --all          every VM that passes devices through
+  pve-hook register 111 --chain    keep the hookscript that it has: it runs after this one
+  pve-hook -n register --all       only print what would be changed";
+
+const UNREGISTER: &str = "\
+Examples:
+  pve-hook unregister 111          this VM
+  pve-hook unregister --all        before the package is removed";
+
+const CHECK: &str = "\
+Examples:
+  pve-hook check                   every VM that passes devices through or names this hook
+  pve-hook check 111               one
+  pve-hook check --json            for programs";

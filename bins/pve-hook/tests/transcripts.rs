@@ -1,5 +1,7 @@
 //! What people and scripts see, word for word. After a change that is meant: `TRYCMD=overwrite cargo test --test transcripts`.
 
+#[path = "../../../tests/cli/examples.rs"]
+mod examples;
 #[path = "../../../tests/cli/trees.rs"]
 mod trees;
 
@@ -14,4 +16,12 @@ fn transcripts() {
     fs::create_dir_all(&here).unwrap();
     env::set_current_dir(&here).unwrap();
     trycmd::TestCases::new().case(cli.join(env!("CARGO_PKG_NAME")).join("*.trycmd"));
+}
+
+#[test]
+fn examples() {
+    let cli = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cli");
+    let here = Path::new(env!("CARGO_TARGET_TMPDIR")).join(concat!(env!("CARGO_PKG_NAME"), "-examples"));
+    trees::plant_these(&examples::TREES, &cli.join("trees"), &here);
+    examples::run(env!("CARGO_PKG_NAME"), env!("CARGO_BIN_EXE_pve-hook"), &here);
 }

@@ -19,7 +19,7 @@ pub struct Cli {
     /// 18d1:9302, 3-1.4 (bus-port), /dev/bus/usb/003/002 or vm:111
     #[arg(required = true)]
     pub target: Option<Target>,
-    /// How far to go
+    /// Which reset, from the least
     #[arg(long, value_name = "RUNG", default_value = "auto")]
     pub rung: Choice,
     /// Consent to the reset of this controller with all that hangs on it, such as 0000:03:00.0
@@ -34,8 +34,10 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Every USB device: where, what, who holds it, and which VM is given it
+    #[command(after_help = LIST)]
     List,
     /// Switch on what a reset that was killed left off (every reset does so first)
+    #[command(after_help = HEAL)]
     Heal,
 }
 
@@ -81,7 +83,18 @@ Examples:
   usb-reset vm:275                           the one USB device of VM 275
   usb-reset 3-1.4 --rung port                the hub's port off and on
   usb-reset 3-1.4 --rung controller --controller 0000:03:00.0
+                                             the whole controller, with all that hangs on it
 
 What is mounted, a network interface that is up, the last keyboard, and what another process has open are never reset.
 
 Exit codes: 0 done, 1 problem, 2 usage or configuration, 3 busy, 4 the kernel does not answer, 5 refused for safety";
+
+const LIST: &str = "\
+Examples:
+  usb-reset list                             the tree, from the root hubs down
+  usb-reset list --json                      for programs";
+
+const HEAL: &str = "\
+Examples:
+  usb-reset heal                             switch it on, and say what is still away
+  usb-reset -n heal                          what it would do";

@@ -19,23 +19,26 @@ pub struct Cli {
     pub verb: Verb,
 }
 
+/// They stand below the verb's own in the help.
+const WHERE: &str = "Where to look";
+
 /// Where instances come from.
 #[derive(Debug, Args)]
 pub struct From {
-    /// Ask only this source instead of the first one that there is
-    #[arg(long, global = true, value_name = "SOURCE")]
+    /// Look only there, instead of at the first of these that there is
+    #[arg(long, global = true, help_heading = WHERE, value_name = "SOURCE")]
     pub source: Option<Source>,
-    /// The API of a PVE cluster
-    #[arg(long, global = true, value_name = "https://HOST:8006")]
+    /// The API of a PVE cluster (implies --source api)
+    #[arg(long, global = true, help_heading = WHERE, value_name = "https://HOST:8006")]
     pub api: Option<String>,
-    /// File with its token: USER@REALM!ID=UUID
-    #[arg(long, global = true, value_name = "FILE")]
+    /// File with the token for --api: USER@REALM!ID=UUID
+    #[arg(long, global = true, help_heading = WHERE, value_name = "FILE")]
     pub api_token_file: Option<PathBuf>,
-    /// SHA-256 of its certificate; without it PVE's own authority has to have signed it
-    #[arg(long, global = true, value_name = "SHA256")]
+    /// SHA-256 of the certificate of --api; without it PVE's own authority has to have signed it
+    #[arg(long, global = true, help_heading = WHERE, value_name = "SHA256")]
     pub fingerprint: Option<String>,
-    /// List of instances written down by hand [default: /etc/pve-hooks/instances.json]
-    #[arg(long, global = true, value_name = "FILE")]
+    /// A list written down by hand (implies --source file) [default: /etc/pve-hooks/instances.json]
+    #[arg(long, global = true, help_heading = WHERE, value_name = "FILE")]
     pub instances: Option<PathBuf>,
 }
 
@@ -69,13 +72,16 @@ impl std::convert::From<Source> for Origin {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// The instances: source, state, age
+    /// The VMs: source, state, age
+    #[command(after_help = LIST)]
     List,
-    /// Where instances come from, and why not from elsewhere
+    /// Where VMs are looked for, and why not elsewhere
+    #[command(after_help = DISCOVER)]
     Discover,
-    /// How VMs are, with the evidence; exit 0 healthy, 1 not
+    /// How VMs are, with the evidence; exit 0 when all are healthy, 1 when not
+    #[command(after_help = CHECK)]
     Check {
-        /// Only these
+        /// Only these VMs [default: all]
         #[arg(value_name = "VMID")]
         ids: Vec<String>,
         /// All of them (the same as naming none)
@@ -86,8 +92,10 @@ pub enum Verb {
         slow: bool,
     },
     /// The health of the one QEMU in this container, as one document
+    #[command(after_help = REPORT)]
     Report,
-    /// Watch, and answer by HTTP
+    /// Watch, and answer by HTTP: page, API, metrics
+    #[command(after_help = SERVE)]
     Serve {
         /// ADDRESS:PORT or unix:PATH [default: 127.0.0.1:8080]
         #[arg(long, value_name = "ADDRESS")]
@@ -96,24 +104,27 @@ pub enum Verb {
         #[arg(long, value_name = "FILE")]
         token_file: Option<PathBuf>,
     },
-    /// What would be done about a VM, and why it may or may not; acts with --apply
+    /// What would be done about a VM, and why it may or may not; acts only with --apply
+    #[command(after_help = RECOVER)]
     Recover {
-        /// Which
+        /// The VM
         #[arg(value_name = "VMID")]
         id: String,
         /// Do it
         #[arg(long)]
         apply: bool,
     },
-    /// Past recoveries
+    /// Past recoveries: when, who asked, what was done, and did it help
+    #[command(after_help = AUDIT)]
     Audit {
-        /// Only of this one
+        /// Only of this VM
         #[arg(value_name = "VMID")]
         id: Option<String>,
     },
-    /// The record of a VM: readings and events
+    /// The last hours of a VM: readings and events
+    #[command(after_help = HISTORY)]
     History {
-        /// Which
+        /// The VM
         #[arg(value_name = "VMID")]
         id: String,
     },
@@ -131,3 +142,51 @@ Examples:
   vm-probe report                inside a container: its QEMU
 
 Exit codes: 0 healthy or done, 1 problem, 2 usage or configuration, 3 busy, 4 no answer, 5 refused for safety";
+
+const LIST: &str = "\
+Examples:
+  vm-probe list                  of this host
+  vm-probe list --json           for programs";
+
+const DISCOVER: &str = "\
+Examples:
+  vm-probe discover              which source is used, and what the others say
+  vm-probe discover --source kubernetes
+                                 one of them, and what it says";
+
+const CHECK: &str = "\
+Examples:
+  vm-probe check                 every VM in one table
+  vm-probe check 111 -v          one, with the evidence
+  vm-probe check -q              only what is not well
+  vm-probe check --api https://pve1:8006 --api-token-file /etc/pve-hooks/api.token
+                                 every VM of a cluster";
+
+const REPORT: &str = "\
+Examples:
+  vm-probe report                as GET /health of vm-probe serve answers it";
+
+const SERVE: &str = "\
+Examples:
+  vm-probe serve                 on http://127.0.0.1:8080; nothing can be changed without a token
+  vm-probe serve --listen unix:/run/vm-probe.sock
+                                 for a proxy on this host
+  vm-probe serve --listen 192.168.1.10:8080 --token-file /etc/pve-hooks/probe.token
+                                 for others; the token is needed for all that changes something";
+
+const RECOVER: &str = "\
+Examples:
+  vm-probe recover 111           the plan
+  vm-probe recover 111 --apply   do it: at most 3 times per VM and hour
+
+Never touched: a VM that is locked, migrating, paused by a person or under PVE's HA manager.";
+
+const AUDIT: &str = "\
+Examples:
+  vm-probe audit                 of every VM
+  vm-probe audit 111 --json      of one, for programs";
+
+const HISTORY: &str = "\
+Examples:
+  vm-probe history 111           a line for every five minutes, and what happened
+  vm-probe history 111 --json    for programs";

@@ -16,7 +16,7 @@ use passthrough::{
 use std::{path::Path, sync::Arc, time::Duration};
 
 /// Where it listens when nobody says otherwise.
-const LISTEN: &str = "127.0.0.1:8080";
+const LISTEN: &str = passthrough::config::defaults::LISTEN;
 /// The engine shows something new at least this often.
 const OVERDUE: Duration = Duration::from_secs(10);
 

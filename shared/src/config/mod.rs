@@ -1,5 +1,6 @@
 //! `/etc/pve-hooks/config.toml`. Every key has a default; an unknown key is an error that names its line.
 
+pub mod defaults;
 pub mod probe;
 
 use crate::{
@@ -35,7 +36,7 @@ pub struct Config {
     #[serde(deserialize_with = "duration")]
     pub lock_timeout: Option<Duration>,
     /// For every device that has no section of its own.
-    pub defaults: Device,
+    pub defaults: Defaults,
     /// One GPU, by address.
     pub gpu: BTreeMap<Prefix, Device>,
     /// A device that is no GPU and is to be moved all the same.
@@ -44,6 +45,17 @@ pub struct Config {
     pub hook: Hook,
     /// The health of VMs.
     pub probe: probe::Settings,
+}
+
+/// What holds for every device.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Defaults {
+    /// Where a device goes when its VM has stopped.
+    #[serde(rename = "return")]
+    pub back: Option<Return>,
+    /// systemd units that are stopped before a device leaves the host and started when it is back.
+    pub units: Option<Vec<String>>,
 }
 
 /// How one device is treated.
@@ -144,6 +156,7 @@ mod tests {
             ("[gpu.\"0000:01:00.0\"]\nreturn = \"maybe\"\n", 2, "maybe"),
             ("[gpu.\"nonsense\"]\nreturn = \"host\"\n", 1, "nonsense"),
             ("\n\ntimeout = \"soon\"\n", 3, "soon"),
+            ("[defaults]\nhost_driver = \"amdgpu\"\n", 2, "host_driver"),
             ("[gpu\n", 1, ""),
         ] {
             let error = parse(text).unwrap_err().to_string();

@@ -27,7 +27,7 @@ use std::{collections::BTreeMap, io::Read as _};
 use watch::Watch;
 
 /// The label by which the emulator's pods are found.
-const SELECTOR: &str = "app.kubernetes.io/component=emulator";
+const SELECTOR: &str = crate::config::defaults::SELECTOR;
 /// Pods in one page.
 const PAGE: usize = 500;
 /// A page is never larger than this: 500 pods of 100 KB.

@@ -2,7 +2,10 @@
 
 use super::{fill::Pattern, is_on};
 use crate::{
-    config::probe::{Check, Class},
+    config::{
+        defaults,
+        probe::{Check, Class},
+    },
     fault::Fault,
     probe::instance::Instance,
 };
@@ -72,12 +75,13 @@ impl Plan {
             }
             _ => return wrong("say exactly one of command, tcp, http and guest").fail(),
         };
-        let interval = check.interval.unwrap_or(Duration::from_secs(60));
+        let interval = check.interval.unwrap_or(defaults::CHECK_INTERVAL);
         if interval < SHORTEST {
             return wrong("interval: not more often than every second").fail();
         }
-        let usual = if matches!(what, What::Guest(_)) { 15 } else { 5 };
-        let timeout = check.timeout.unwrap_or(Duration::from_secs(usual));
+        let in_guest = matches!(what, What::Guest(_));
+        let usual = if in_guest { defaults::GUEST_CHECK_TIMEOUT } else { defaults::CHECK_TIMEOUT };
+        let timeout = check.timeout.unwrap_or(usual);
         if timeout.is_zero() || timeout > LONGEST {
             return wrong("timeout: more than nothing, and ten minutes at most").fail();
         }

@@ -25,13 +25,13 @@ use std::{
 };
 
 /// How often instances are looked for.
-const DISCOVERY: Duration = Duration::from_secs(30);
+const DISCOVERY: Duration = crate::config::defaults::DISCOVERY;
 /// How often what a watch has told is looked at.
 const WATCHED: Duration = Duration::from_secs(2);
 /// How often the host's own files are read.
-const FAST: Duration = Duration::from_secs(5);
+const FAST: Duration = crate::config::defaults::FAST;
 /// How long one VM may take to answer.
-const ANSWER: Duration = Duration::from_secs(2);
+const ANSWER: Duration = crate::config::defaults::ANSWER;
 /// How long a costly probe or a report may take.
 const LONG: Duration = Duration::from_secs(8);
 /// So many VMs are asked at once.

@@ -191,9 +191,9 @@ impl Store {
 }
 
 /// How often QEMU is asked.
-pub(super) const DEEP: Duration = Duration::from_secs(15);
+pub(super) const DEEP: Duration = crate::config::defaults::DEEP;
 /// How often the costly probes run.
-const SLOW: Duration = Duration::from_secs(60);
+const SLOW: Duration = crate::config::defaults::SLOW;
 
 pub(super) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)

@@ -17,7 +17,7 @@ pub(super) const CPU: &str = "cgroup cpu.stat";
 const MEMORY: &str = "cgroup memory.current";
 const PRESSURE: &str = "cgroup *.pressure";
 /// Where PVE puts a VM.
-const PVE: &str = "qemu.slice/{vmid}.scope";
+const PVE: &str = crate::config::defaults::CGROUP;
 
 type Average = Result<f64, Cow<'static, str>>;
 

@@ -19,7 +19,7 @@ use std::time::Duration;
 /// How long all of it may take.
 const LOOK: Duration = Duration::from_secs(5);
 /// So many ill VMs at once are no coincidence any more.
-const MOST_AT_ONCE: usize = 3;
+const MOST_AT_ONCE: usize = crate::config::defaults::MOST_AT_ONCE;
 
 /// Why nothing is done, if so. The books are another matter.
 pub(super) fn look(

@@ -11,9 +11,9 @@ use std::{
 };
 
 /// Where a pod reports its health.
-const HEALTH: u16 = 8080;
+const HEALTH: u16 = crate::config::defaults::HEALTH_PORT;
 /// Where its VNC is.
-const VNC: u16 = 5901;
+const VNC: u16 = crate::config::defaults::VNC_PORT;
 
 /// The pods, as instances.
 pub(super) fn instances(pods: &BTreeMap<String, Pod>, settings: &Kubernetes, at: u64) -> Vec<Instance> {
