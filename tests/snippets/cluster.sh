@@ -34,13 +34,16 @@ dry_run() {
     kill "$server"
 }
 
-# probe_takes FILE: every config.toml and instances.json in it is read by vm-probe, every container's arguments are taken.
+# probe_takes FILE: vm-probe reads every config.toml and instances.json in it, and serves with the arguments of every
+# container, as the user of that container, without any capability.
 probe_takes() {
-    local out=$top/probe number dir code
+    local out=$top/probe dir number uid
     local -a words
-    has kubernetes-validate || { lack "a parser of YAML" "what vm-probe says of its configuration" && return 0; }
+    [[ -x $tools/python/bin/kubernetes-validate ]] || { lack "a parser of YAML" "what vm-probe says of it" && return 0; }
     rm -rf "$out"
     mkdir "$out"
+    chmod 711 "$top" "$out"
+    install -m 755 "$bin/vm-probe" "$out/vm-probe"
     "$tools/python/bin/python" - "$1" "$out" <<'PYTHON'
 import os, sys, yaml
 with open(sys.argv[1]) as file:
@@ -53,28 +56,58 @@ for number, o in enumerate(o for o in objects if o["kind"] == "ConfigMap"):
 pods = [o["spec"]["template"]["spec"] for o in objects if o["kind"] in ("Deployment", "StatefulSet")]
 with open(f"{sys.argv[2]}/args", "w") as out:
     for pod in pods:
-        args = [c["args"] for c in pod["containers"] if c["name"] == "vm-probe"]
-        assert len(args) == 1, "one container vm-probe per pod"
-        print(*args[0], sep="\t", file=out)
+        [own] = [c for c in pod["containers"] if c["name"] == "vm-probe"]
+        user = {**pod.get("securityContext", {}), **own["securityContext"]}["runAsUser"]
+        print(user, *own["args"], sep="\t", file=out)
 PYTHON
+    [[ -s $out/args ]] || fail "$1 has no container vm-probe"
     for dir in "$out"/[0-9]*; do
         [[ -e $dir/instances.json ]] || echo '[]' >"$dir/instances.json"
-        expect 0 "$bin/vm-probe" --config "$dir/config.toml" --source file --instances "$dir/instances.json" list
-        # The arguments, on a port of its own and with a token that may be read.
         while IFS=$'\t' read -ra words; do
-            install -m 600 /dev/null "$dir/token"
-            echo 0123456789abcdef0123456789abcdef >"$dir/token"
+            uid=${words[0]} words=("${words[@]:1}")
             for number in "${!words[@]}"; do
-                [[ ${words[number]} != 0.0.0.0:8080 ]] || words[number]=127.0.0.1:0
-                [[ ${words[number]} != */token ]] || words[number]=$dir/token
-                # There is no cluster and no QEMU here.
-                [[ ${words[number]} != container ]] || words[number]='file'
+                case ${words[number]} in
+                    0.0.0.0:8080) words[number]=127.0.0.1:0 ;;
+                    */token) words[number]=$dir/token ;;
+                    # There is no QEMU here.
+                    container) words[number]='file' ;;
+                esac
             done
-            code=0
-            timeout 2 "$bin/vm-probe" --config "$dir/config.toml" --instances "$dir/instances.json" --root "$top/attached" \
-                "${words[@]}" >"$dir/log" 2>&1 || code=$?
-            cat "$dir/log"
-            grep -q '^vm-probe: listening on \|listening on' "$dir/log" || fail "vm-probe ${words[*]} does not listen (exit $code)"
+            serves "$uid" "$dir" "${words[@]}"
         done <"$out/args"
     done
+}
+
+# serves UID DIR ARGUMENT...
+serves() {
+    local uid=$1 dir=$2 server host address='' i
+    shift 2
+    echo 0123456789abcdef0123456789abcdef >"$dir/token"
+    chmod 600 "$dir/token"
+    mkdir -p "$dir/root/run/pve-hooks" "$dir/root/var/lib/pve-hooks"
+    chown -R "$uid:$uid" "$dir/token" "$dir/root"
+    : >"$dir/log"
+    # A tree of its own: this machine is no pod.
+    setpriv --reuid="$uid" --regid="$uid" --clear-groups --bounding-set=-all --no-new-privs -- \
+        "$top/probe/vm-probe" --config "$dir/config.toml" --instances "$dir/instances.json" --root "$dir/root" "$@" \
+        2>"$dir/log" &
+    server=$!
+    for ((i = 0; i < 100; i++)); do
+        address=$(sed -n 's/^vm-probe: listening on //p' "$dir/log")
+        [[ -z $address ]] || break
+        sleep 0.1
+    done
+    printf '$ vm-probe %s   (user %s)\n%s\n' "$*" "$uid" "$(<"$dir/log")"
+    [[ $address ]] || { kill "$server" 2>/dev/null || true; fail "vm-probe $* does not listen"; }
+    expect 0 curl -fsS -m 5 "$address/livez"
+    expect 0 curl -fsS -m 5 "$address/metrics"
+    # By the name of the service, and by no other.
+    host=$(sed -n 's/^hosts = \["[^"]*", *"\([^"]*\)".*/\1/p' "$dir/config.toml")
+    if [[ $host ]]; then
+        expect 0 curl -fsS -m 5 -H "Host: $host:8080" "$address/livez"
+        expect 22 curl -fsS -m 5 -H "Host: $host.example.org" "$address/livez"
+        expect_text "421"
+    fi
+    kill "$server"
+    wait "$server" || fail "vm-probe $* ended with $?"
 }
