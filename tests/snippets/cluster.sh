@@ -42,7 +42,7 @@ probe_takes() {
     [[ -x $tools/python/bin/kubernetes-validate ]] || { lack "a parser of YAML" "what vm-probe says of it" && return 0; }
     rm -rf "$out"
     mkdir "$out"
-    chmod 711 "$top" "$out"
+    chmod 711 "$top/.." "$top" "$out"
     install -m 755 "$bin/vm-probe" "$out/vm-probe"
     "$tools/python/bin/python" - "$1" "$out" <<'PYTHON'
 import os, sys, yaml
