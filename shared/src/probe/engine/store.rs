@@ -70,7 +70,7 @@ impl Store {
             let instance = &slot.evidence.instance;
             slot.evidence.checks.retain(|name, _| checks.applies(name, instance));
             if slot.evidence.checks.len() != before {
-                slot.touch();
+                slot.measured();
             }
         }
         self.listing = listing;
@@ -169,7 +169,7 @@ impl Store {
     fn put(&mut self, id: &str, set: impl FnOnce(&mut Slot)) {
         if let Some(slot) = self.slots.get_mut(id) {
             set(slot);
-            slot.touch();
+            slot.measured();
         }
     }
 
@@ -183,10 +183,6 @@ impl Store {
         let listing = Arc::clone(&self.listing);
         let readings = self.slots.iter_mut().map(Slot::reading).collect();
         Snapshot { at: now, listing, readings, rounds: self.rounds, recoveries: Some(self.recoveries) }
-    }
-
-    pub(super) fn save(&mut self, now: u64) -> Result<()> {
-        self.recorder.save(now)
     }
 }
 
