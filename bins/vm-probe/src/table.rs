@@ -188,7 +188,7 @@ fn vnc(evidence: &Evidence) -> &'static str {
         Some(Vnc::Silent) => "silent",
         Some(Vnc::Refused) => "refused",
         Some(Vnc::Absent) => "absent",
-        Some(Vnc::Unknown(_)) => "unknown",
+        Some(Vnc::Unknown(_) | Vnc::Stranger(_)) => "unknown",
         Some(Vnc::NotAsked) | None => "-",
     }
 }

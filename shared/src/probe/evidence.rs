@@ -228,6 +228,8 @@ pub enum Vnc {
     Refused,
     /// There is no socket.
     Absent,
+    /// Somebody else answers in its place: who.
+    Stranger(String),
     /// Something else is wrong: in the system's own words.
     Unknown(String),
     /// The VM has none to be asked.

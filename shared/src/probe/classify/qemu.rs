@@ -161,6 +161,7 @@ fn vnc(case: &Case, deep: &Deep, found: &mut Found) {
         Vnc::Refused => found.ill(Symptom::VncGone, Status::Degraded, "nobody listens at its VNC server", None),
         Vnc::Absent if display.is_none() => found.note("it has no VNC socket, and whether it ought to is not known"),
         Vnc::Absent => found.ill(Symptom::VncGone, Status::Degraded, "its VNC socket is missing", None),
+        Vnc::Stranger(who) => found.doubt(format!("its VNC server is not this VM's: {}", clean(who))),
         Vnc::Unknown(why) => found.note(format!("its VNC server could not be asked: {}", clean(why))),
         Vnc::Banner(_) | Vnc::NotAsked => {}
     }

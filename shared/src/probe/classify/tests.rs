@@ -215,6 +215,9 @@ fn what_is_understood_is_no_failure() {
         (Unknown, "its monitor could not be asked: Permission denied", |_, _, d| {
             d.qmp = Qmp::Unknown("Permission\x1b denied".into());
         }),
+        (Unknown, "its VNC server is not this VM's: pid 5 (x) answers there", |_, _, d| {
+            d.vnc = Vnc::Stranger("pid 5 (x) answers there".into());
+        }),
     ];
     for (status, notes, spoil) in table {
         let verdict = judge(&evidence(spoil));

@@ -98,7 +98,9 @@ impl Store {
             if slot.deep_due > now || slot.healing || slot.asking {
                 continue;
             }
-            let Some(target) = target(&slot.evidence.instance) else { continue };
+            let Some(mut target) = target(&slot.evidence.instance) else { continue };
+            let process = slot.evidence.fast.as_ref().and_then(|fast| fast.process.get());
+            target.pid = process.filter(|process| process.pid > 0).map(|process| process.pid);
             let first = slot.deep_due == 0;
             // After the first round, they are spread over the interval.
             slot.deep_due =

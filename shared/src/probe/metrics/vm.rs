@@ -147,7 +147,7 @@ pub(super) fn vnc(reading: &Reading, samples: &mut Samples<'_>) {
     match reading.evidence.deep.as_deref().map(|deep| &deep.vnc) {
         Some(Vnc::Banner(_)) => samples.value(true),
         Some(Vnc::Silent | Vnc::Refused | Vnc::Absent) => samples.value(false),
-        Some(Vnc::Unknown(_) | Vnc::NotAsked) | None => {}
+        Some(Vnc::Unknown(_) | Vnc::Stranger(_) | Vnc::NotAsked) | None => {}
     }
 }
 
