@@ -165,6 +165,8 @@ pub struct Deep {
     pub took: u64,
     /// How the monitor answered.
     pub qmp: Qmp,
+    /// Whether it greeted, and so served us and nobody else.
+    pub greeted: bool,
     /// `query-status`: `running`, `paused`, `io-error` and so on.
     pub run_state: Figure<String>,
     /// Its disks.
@@ -188,7 +190,7 @@ pub struct Deep {
 pub enum Qmp {
     /// It greeted, and answered by its deadline.
     Ok,
-    /// It accepted the connection and said nothing.
+    /// It accepted the connection and said nothing, or nothing more.
     Hung,
     /// It serves somebody else.
     Busy,

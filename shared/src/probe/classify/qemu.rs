@@ -71,11 +71,12 @@ fn monitor(case: &Case, deep: &Deep, found: &mut Found) -> bool {
         }
         Qmp::Hung => {
             let also = if deep.vnc == Vnc::Silent { ", nor does its VNC server" } else { "" };
-            let text = format!(
-                "{} hangs: its monitor accepts and does not say a word (waited {} ms){also}",
-                case.qemu(),
-                deep.took
-            );
+            let how = match (deep.greeted, deep.run_state.get()) {
+                (false, _) => "accepts and does not say a word",
+                (true, None) => "greets and answers nothing",
+                (true, Some(_)) => "greets, answers, and stops in the midst of it",
+            };
+            let text = format!("{} hangs: its monitor {how} (waited {} ms){also}", case.qemu(), deep.took);
             found.ill(Symptom::QmpHung, Status::Unhealthy, text, case.recover());
             return true;
         }

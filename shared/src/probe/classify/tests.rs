@@ -499,3 +499,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_monitor_that_hangs_is_told_by_how_far_it_came() {
+    for (greeted, state, words) in [
+        (false, unknown(), "accepts and does not say a word (waited 2000 ms)"),
+        (true, unknown(), "greets and answers nothing (waited 2000 ms)"),
+        (true, known("running".to_owned()), "greets, answers, and stops in the midst of it (waited 2000 ms)"),
+    ] {
+        let verdict = judge(&evidence(|_, _, d| (d.qmp, d.greeted, d.run_state) = (Qmp::Hung, greeted, state)));
+        assert_eq!(verdict.problems[0].text, format!("QEMU (pid 4711) hangs: its monitor {words}"));
+    }
+}

@@ -107,6 +107,7 @@ impl Flight {
         let mut deep = Deep {
             at: crate::clock::millis(),
             took: u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            greeted: self.session.greeted,
             run_state: facts.run_state(&why),
             guest_memory: facts.guest_memory(&why),
             migrating: facts.is_migrating(&why),

@@ -253,7 +253,14 @@ impl Prober {
             Way::Again(_, Trouble::Closed) => {
                 end_qmp(flight, Qmp::Unknown(Trouble::Closed.to_string()), Some(Trouble::Closed));
             }
-            _ if flight.session.greeted => end_qmp(flight, Qmp::Hung, Some(Trouble::NoAnswer)),
+            _ if flight.session.greeted => match flight.session.strange.take() {
+                // It does answer, and not what it was asked: QEMU does no such thing.
+                Some(line) => {
+                    let words = format!("it greets, and then says what it was not asked: {line}");
+                    end_qmp(flight, Qmp::Unknown(words.clone()), Some(Trouble::Garbage(words)));
+                }
+                None => end_qmp(flight, Qmp::Hung, Some(Trouble::NoAnswer)),
+            },
             _ => {
                 let (qmp, trouble) = self.silence(&flight.target);
                 end_qmp(flight, qmp, Some(trouble));

@@ -315,3 +315,19 @@ fn who_answers_in_the_place_of_qemu_is_named_and_told_nothing() {
     child.wait().unwrap();
     assert_eq!(tree.ask(&["7"], Duration::from_secs(10)).remove("7").unwrap().qmp, Qmp::Ok);
 }
+
+#[test]
+fn a_monitor_that_greets_is_told_by_what_it_did_then() {
+    let tree = Tree::new();
+    tree.say("21.qmp", b"{\"QMP\": {\"version\": {}}}\n{\"event\": \"STOP\"}\n{\"return\": {}, \"id\": 99}\n");
+    tree.say("22.qmp", b"{\"QMP\": {\"version\": {}}}\n{\"event\": \"STOP\", \"timestamp\": {}}\n");
+    serve(&tree.host, 23, |command, _| match command {
+        "query-status" => returns(json!({ "status": "running" })),
+        _ => Reply::Nothing,
+    });
+    let told = tree.ask(&["21", "22", "23"], Duration::from_secs(1));
+    let is = |id: &str| (&told[id].qmp, told[id].greeted, told[id].run_state.get().map(String::as_str));
+    let words = "it greets, and then says what it was not asked: {\"return\": {}, \"id\": 99}";
+    assert_eq!(is("21"), (&Qmp::Unknown(words.into()), true, None));
+    assert_eq!((is("22"), is("23")), ((&Qmp::Hung, true, None), (&Qmp::Hung, true, Some("running"))));
+}

@@ -54,6 +54,7 @@ fn deep(at: u64, written_bytes: u64) -> Deep {
         at,
         took: 7,
         qmp: Qmp::Ok,
+        greeted: true,
         run_state: Figure::unknown("test", none()),
         disks: Figure::known("test", vec![Disk { written_bytes, ..Disk::default() }]),
         guest_memory: Figure::unknown("test", none()),
