@@ -511,3 +511,28 @@ fn a_monitor_that_hangs_is_told_by_how_far_it_came() {
         assert_eq!(verdict.problems[0].text, format!("QEMU (pid 4711) hangs: its monitor {words}"));
     }
 }
+
+#[test]
+fn a_vm_that_is_off_and_starts_at_boot_is_stopped_with_a_hint() {
+    let off = |spoil: Spoil| {
+        judge(&evidence(|i, f, d| {
+            (i.power, i.onboot, f.process) = (Power::Stopped, true, process(0, ProcessState::Gone));
+            (d.qmp, d.vnc) = (Qmp::Absent, Vnc::Absent);
+            spoil(i, f, d);
+        }))
+    };
+    let told = off(|_, _, _| {});
+    assert_eq!((told.status, told.problems.len(), told.recovery_needed), (Status::Stopped, 0, false));
+    let hint = "it is off, and the host starts it at boot (onboot: 1); to start it now: qm start 111";
+    assert_eq!(told.notes, [hint]);
+    // Others start those, or are at work on them.
+    let silent: [Spoil; 4] = [
+        |i, _, _| i.onboot = false,
+        |i, _, _| i.ha = Some("stopped".into()),
+        |i, _, _| i.lock = Some("backup".into()),
+        |i, _, _| i.template = true,
+    ];
+    for spoil in silent {
+        assert!(!off(spoil).notes.iter().any(|note| note.contains("onboot")));
+    }
+}
