@@ -536,3 +536,23 @@ fn a_vm_that_is_off_and_starts_at_boot_is_stopped_with_a_hint() {
         assert!(!off(spoil).notes.iter().any(|note| note.contains("onboot")));
     }
 }
+
+#[test]
+fn a_tap_that_is_down_while_pve_is_at_work_is_told_with_why_it_does_not_count() {
+    let down = "net0: its interface tap111i0 is down, or QEMU is not at its other end; no failure while";
+    let table: [(Spoil, &str); 3] = [
+        (|i, _, _| i.lock = Some("backup".into()), "PVE has it locked (backup)"),
+        (|i, _, _| i.task = Some(4712), "PVE is at work on it"),
+        (|_, _, d| d.run_state = known("prelaunch".into()), "its state is prelaunch"),
+    ];
+    for (spoil, why) in table {
+        let verdict = judge(&evidence(|i, f, d| {
+            let mut card = nic("net0", "tap111i0");
+            card.up = known(false);
+            f.nics = known(vec![card]);
+            spoil(i, f, d);
+        }));
+        assert_eq!((verdict.status, verdict.problems.len()), (Status::Healthy, 0), "{why}");
+        assert!(verdict.notes.contains(&format!("{down} {why}")), "{:?}", verdict.notes);
+    }
+}
