@@ -327,7 +327,7 @@ fn a_monitor_that_greets_is_told_by_what_it_did_then() {
     });
     let told = tree.ask(&["21", "22", "23"], Duration::from_secs(1));
     let is = |id: &str| (&told[id].qmp, told[id].greeted, told[id].run_state.get().map(String::as_str));
-    let words = "it greets, and then says what it was not asked: {\"return\": {}, \"id\": 99}";
+    let words = r#"it greets, and then says what it was not asked: "{\"return\": {}, \"id\": 99}""#;
     assert_eq!(is("21"), (&Qmp::Unknown(words.into()), true, None));
     assert_eq!((is("22"), is("23")), ((&Qmp::Hung, true, None), (&Qmp::Hung, true, Some("running"))));
 }
