@@ -25,7 +25,7 @@ const RECOVERY: Duration = Duration::from_secs(300);
 /// How long QEMU may still be asked for a round that began before.
 const ASKED: Duration = Duration::from_secs(10);
 /// After a recovery that could not begin, the policy waits this long.
-const REST: Duration = Duration::from_secs(60);
+pub(super) const REST: Duration = Duration::from_secs(60);
 
 /// Finishes what a recovery left that was killed, beside everything else: PVE may take its time. Who wants to recover the same
 /// VM meanwhile finds it locked.

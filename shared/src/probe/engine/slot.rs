@@ -1,6 +1,10 @@
 //! One instance in the store: its evidence, tier by tier, and what was made of it.
 
-use super::planner::{Answer, Question};
+use super::{
+    heal::REST,
+    planner::{Answer, Question},
+    store::{millis, waits},
+};
 use crate::{
     config::probe::{Limits, Origin},
     probe::{
@@ -146,7 +150,7 @@ impl Slot {
             return None;
         }
         self.plan = Plan::Asked;
-        let rests = self.healing || now() < self.rests_until;
+        let rests = self.healing || waits(self.rests_until, now(), millis(REST));
         Some(Question {
             id: self.evidence.instance.id.clone(),
             generation: self.generation,

@@ -95,7 +95,7 @@ impl Store {
                 break;
             }
             // A recovery looks for itself, and finds the monitor free.
-            if slot.deep_due > now || slot.healing || slot.asking {
+            if waits(slot.deep_due, now, interval) || slot.healing || slot.asking {
                 continue;
             }
             let Some(mut target) = target(&slot.evidence.instance) else { continue };
@@ -103,8 +103,11 @@ impl Store {
             target.pid = process.filter(|process| process.pid > 0).map(|process| process.pid);
             let first = slot.deep_due == 0;
             // After the first round, they are spread over the interval.
-            slot.deep_due =
-                if first { now + interval * (n + 1) / count } else { slot.deep_due.max(now - interval) + interval };
+            slot.deep_due = if first {
+                now + interval * (n + 1) / count
+            } else {
+                slot.deep_due.clamp(now - interval, now) + interval
+            };
             slot.asking = true;
             targets.push(target);
         }
@@ -118,12 +121,14 @@ impl Store {
         let (mut remote, mut slow) = (Vec::new(), Vec::new());
         for slot in self.slots.iter_mut() {
             let instance = &slot.evidence.instance;
-            if instance.health_url.is_some() && slot.remote_due <= now {
-                slot.remote_due = now + millis(settings.deep.unwrap_or(DEEP));
+            let (deep, often) = (millis(settings.deep.unwrap_or(DEEP)), millis(settings.slow.unwrap_or(SLOW)));
+            if instance.health_url.is_some() && !waits(slot.remote_due, now, deep) {
+                slot.remote_due = now + deep;
                 remote.push(Arc::clone(instance));
             }
-            if costly && instance.qmp.is_some() && instance.power != Power::Stopped && slot.slow_due <= now {
-                slot.slow_due = now + millis(settings.slow.unwrap_or(SLOW));
+            let on = instance.qmp.is_some() && instance.power != Power::Stopped;
+            if costly && on && !waits(slot.slow_due, now, often) {
+                slot.slow_due = now + often;
                 slow.push(Arc::clone(instance));
             }
         }
@@ -192,6 +197,12 @@ impl Store {
 pub(super) const DEEP: Duration = Duration::from_secs(15);
 /// How often the costly probes run.
 const SLOW: Duration = Duration::from_secs(60);
+
+/// Whether its time has not come yet. What is further away than it can have been put was put there before the clock was set
+/// back: nobody waits until the clock has caught up.
+pub(super) fn waits(due: u64, now: u64, interval: u64) -> bool {
+    due > now && due - now <= interval
+}
 
 pub(super) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)

@@ -153,3 +153,29 @@ fn a_plan_for_another_state_than_there_is_now_is_not_taken() {
     slot.healing = true;
     assert!(!slot.planned(&new), "one is under way already");
 }
+
+#[test]
+fn a_clock_that_is_set_back_keeps_nobody_from_being_asked() {
+    use crate::{
+        config::probe::Settings,
+        probe::{classify::samples, service::Listing},
+    };
+    const HOUR: u64 = 3_600_000;
+    let dir = tempfile::tempdir().unwrap();
+    let settings = Settings { agent: true, ..Settings::default() };
+    let mut store = Store::new(&Host::new(dir.path()), &settings).unwrap();
+    let mut instance = samples::instance();
+    instance.health_url = Some("http://x/health".into());
+    let listing = Listing { at: 1, instances: vec![Arc::new(instance)], ..Listing::default() };
+    store.list(Arc::new(listing), 10 * HOUR);
+    let mut round = |now: u64| {
+        let asked = store.deep_due(now, 9).len();
+        store.slots.iter_mut().for_each(|slot| slot.asking = false);
+        let (remote, slow, _) = store.others_due(now);
+        (asked, remote.len(), slow.len())
+    };
+    assert_eq!([round(10 * HOUR), round(10 * HOUR + 1000)], [(1, 1, 1), (0, 0, 0)]);
+    assert_eq!([round(9 * HOUR), round(9 * HOUR + 1000)], [(1, 1, 1), (0, 0, 0)], "set back by an hour");
+    assert_eq!(round(9 * HOUR + 16_000), (1, 1, 0), "and in step again");
+    assert_eq!(round(11 * HOUR), (1, 1, 1), "set forward");
+}
