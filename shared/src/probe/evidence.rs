@@ -165,8 +165,8 @@ pub struct Deep {
     pub took: u64,
     /// How the monitor answered.
     pub qmp: Qmp,
-    /// Whether it greeted, and so served us and nobody else.
-    pub greeted: bool,
+    /// How many questions it answered; `None` where it did not even greet.
+    pub answered: Option<usize>,
     /// `query-status`: `running`, `paused`, `io-error` and so on.
     pub run_state: Figure<String>,
     /// Its disks.

@@ -215,6 +215,14 @@ fn what_is_understood_is_no_failure() {
         (Unknown, "its monitor could not be asked: Permission denied", |_, _, d| {
             d.qmp = Qmp::Unknown("Permission\x1b denied".into());
         }),
+        (
+            Unknown,
+            "its monitor is not there; whether its process lives is not known: not a regular file; nor is its VNC server",
+            |_, f, d| {
+                f.process = Figure::unknown("/run/qemu-server/VMID.pid", "not a regular file");
+                (d.qmp, d.vnc) = (Qmp::Absent, Vnc::Absent);
+            },
+        ),
         (Unknown, "its VNC server is not this VM's: pid 5 (x) answers there", |_, _, d| {
             d.vnc = Vnc::Stranger("pid 5 (x) answers there".into());
         }),
@@ -502,12 +510,12 @@ proptest! {
 
 #[test]
 fn a_monitor_that_hangs_is_told_by_how_far_it_came() {
-    for (greeted, state, words) in [
-        (false, unknown(), "accepts and does not say a word (waited 2000 ms)"),
-        (true, unknown(), "greets and answers nothing (waited 2000 ms)"),
-        (true, known("running".to_owned()), "greets, answers, and stops in the midst of it (waited 2000 ms)"),
+    for (answered, words) in [
+        (None, "accepts and does not say a word (waited 2000 ms)"),
+        (Some(0), "greets and answers nothing (waited 2000 ms)"),
+        (Some(3), "greets, answers 3 questions, and stops in the midst of it (waited 2000 ms)"),
     ] {
-        let verdict = judge(&evidence(|_, _, d| (d.qmp, d.greeted, d.run_state) = (Qmp::Hung, greeted, state)));
+        let verdict = judge(&evidence(|_, _, d| (d.qmp, d.answered) = (Qmp::Hung, answered)));
         assert_eq!(verdict.problems[0].text, format!("QEMU (pid 4711) hangs: its monitor {words}"));
     }
 }

@@ -3,6 +3,7 @@
 use super::{
     flight::{Flight, Target, Way},
     link::Link,
+    questions::ORDER,
 };
 use crate::{
     host::Host,
@@ -159,6 +160,9 @@ impl Prober {
         let Way::Open(link) = way else { return };
         let heard = link.receive(&mut self.buffer);
         if side == Side::Qmp {
+            if heard.as_ref().is_ok_and(|bytes| !bytes.is_empty()) {
+                flight.heard = Instant::now();
+            }
             match heard.and_then(|bytes| flight.session.take(link, bytes)) {
                 Ok(false) => {}
                 Ok(true) => end_qmp(flight, Qmp::Ok, None),
@@ -258,6 +262,11 @@ impl Prober {
                 Some(line) => {
                     let words = format!("it greets, and then says what it was not asked: {line}");
                     end_qmp(flight, Qmp::Unknown(words.clone()), Some(Trouble::Garbage(words)));
+                }
+                None if flight.is_talking() => {
+                    let (answered, all) = (flight.session.answered, ORDER.len());
+                    let words = format!("it is slow: {answered} of {all} questions were answered in time");
+                    end_qmp(flight, Qmp::Unknown(words), Some(Trouble::NoAnswer));
                 }
                 None => end_qmp(flight, Qmp::Hung, Some(Trouble::NoAnswer)),
             },

@@ -13,7 +13,8 @@ use crate::pve::qmp::Trouble;
 pub(super) struct Session {
     /// Whether QEMU greeted: it serves us then, and nobody else.
     pub(super) greeted: bool,
-    answered: usize,
+    /// How many questions it answered.
+    pub(super) answered: usize,
     /// The first answer that is none to a question of ours.
     pub(super) strange: Option<String>,
     /// What it said.

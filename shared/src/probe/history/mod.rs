@@ -11,7 +11,7 @@ mod save;
 #[cfg(test)]
 mod tests;
 
-pub use record::{Record, read};
+pub use record::{Record, read, unreadable};
 pub use ring::{COLUMNS, Point};
 pub use save::Save;
 

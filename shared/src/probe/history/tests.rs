@@ -54,7 +54,7 @@ fn deep(at: u64, written_bytes: u64) -> Deep {
         at,
         took: 7,
         qmp: Qmp::Ok,
-        greeted: true,
+        answered: Some(11),
         run_state: Figure::unknown("test", none()),
         disks: Figure::known("test", vec![Disk { written_bytes, ..Disk::default() }]),
         guest_memory: Figure::unknown("test", none()),
@@ -287,4 +287,13 @@ fn what_a_pod_reports_of_itself_is_recorded() {
     assert_eq!(of(1), [Some(25.0), Some(50.5), None, None, Some(2.0), Some(18.0)]);
     assert!((2..5).all(|n| n >= readings.len() - 1 || of(n) == [None; 6]), "{document}");
     assert_eq!(of(readings.len() - 1), [Some(7.5), Some(10.0), Some(1000.0), Some(500.0), Some(0.0), None]);
+}
+
+#[test]
+fn a_record_that_cannot_be_read_is_told_as_that() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = Host::new(dir.path());
+    assert_eq!(unreadable(&host), None);
+    fs::create_dir_all(host.lib_dir().join("probe/events.jsonl")).unwrap();
+    assert_eq!(unreadable(&host).as_deref(), Some("/var/lib/pve-hooks/probe/events.jsonl: not a regular file"));
 }

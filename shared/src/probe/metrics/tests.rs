@@ -64,7 +64,7 @@ fn deep() -> Deep {
         at: NOW - 9000,
         took: 2,
         qmp: Qmp::Ok,
-        greeted: true,
+        answered: Some(11),
         run_state: known("io-error".into()),
         disks: known(vec![Disk { name: "drive-scsi0".into(), written_bytes: 5, failed_writes: 1, ..Disk::default() }]),
         guest_memory: unknown(),
