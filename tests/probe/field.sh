@@ -132,3 +132,5 @@ audit() {
     expect_exit 0 vm-probe audit "$1" --json
     json . >/dev/null
 }
+# logged TEXT: of VM 101, in the system's log.
+logged() { wait_for 5 grep -q "vm-probe.*101: $1" /run/lab/syslog || fail "not in the system's log: $1: $(</run/lab/syslog)"; }

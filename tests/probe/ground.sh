@@ -38,6 +38,8 @@ stop_all() {
 forget() {
     rm -rf /run/pve-hooks /run/lab/knob /var/lib/pve-hooks /etc/pve-hooks /var/lib/vz/images/* /run/qemu-server/* /run/lab/tmp \
         /var/lock/qemu-server/* /run/lab/log/* /etc/pve/nodes/lab/qemu-server/* /etc/pve/ha/* /var/log/pve/tasks/*
+    # What a scenario looks for in there is its own.
+    [[ ! -e /run/lab/syslog ]] || : >/run/lab/syslog
 }
 
 # Fails, with the difference on stdout, when the ground does not come back.

@@ -47,7 +47,7 @@ fn monitor(deep: &Deep, lines: &mut Vec<(&'static str, String)>) {
             Vnc::Silent => "accepts and says nothing".into(),
             Vnc::Refused => "nobody listens".into(),
             Vnc::Absent => "no socket".into(),
-            Vnc::Unknown(why) => plain(why, 80),
+            Vnc::Unknown(why) | Vnc::Stranger(why) => plain(why, 120),
             Vnc::NotAsked => String::new(),
         };
         lines.push(("video", format!("VNC {greeting}; clients {}", shown(&deep.vnc_clients, ToString::to_string))));

@@ -263,6 +263,11 @@ fn recover(session: &Session, id: &str, apply: bool) -> Result<u8> {
 }
 
 fn audit(session: &Session, id: Option<&str>) -> Result<u8> {
+    if let Some(why) = recover::audit::unreadable(&session.host) {
+        return Fault::problem(format!("what was recovered is not known: {why}"))
+            .next("ls -l /var/lib/pve-hooks")
+            .fail();
+    }
     let entries = recover::entries(&session.host, id);
     if session.output.is_json() {
         session.output.json(&json!({ "recoveries": entries }))?;
@@ -274,6 +279,11 @@ fn audit(session: &Session, id: Option<&str>) -> Result<u8> {
 
 fn told(session: &Session, id: &str) -> Result<u8> {
     let Some(record) = history::read(&session.host, id) else {
+        if let Some(why) = history::unreadable(&session.host) {
+            return Fault::problem(format!("{id}: its record cannot be read: {why}"))
+                .next("ls -l /var/lib/pve-hooks/probe")
+                .fail();
+        }
         return Fault::problem(format!("{id}: there is no record of it; vm-probe serve keeps one"))
             .next("vm-probe serve")
             .fail();

@@ -126,7 +126,8 @@ pub fn check(readings: &[&Reading], listing: &Listing, detail: bool, output: &Ou
                 text.push_str(&format!("{id}  next: {next}\n"));
             }
         }
-        let strange = !verdict.problems.is_empty() || verdict.status == Status::Unknown;
+        let hint = verdict.status == Status::Stopped && reading.evidence.instance.onboot;
+        let strange = !verdict.problems.is_empty() || verdict.status == Status::Unknown || hint;
         let notes: &[String] = if detail || strange { &verdict.notes } else { &reading.evidence.instance.notes };
         for note in notes {
             text.push_str(&format!("{id}  note: {note}\n"));
@@ -188,7 +189,7 @@ fn vnc(evidence: &Evidence) -> &'static str {
         Some(Vnc::Silent) => "silent",
         Some(Vnc::Refused) => "refused",
         Some(Vnc::Absent) => "absent",
-        Some(Vnc::Unknown(_)) => "unknown",
+        Some(Vnc::Unknown(_) | Vnc::Stranger(_)) => "unknown",
         Some(Vnc::NotAsked) | None => "-",
     }
 }

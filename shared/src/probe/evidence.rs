@@ -165,6 +165,8 @@ pub struct Deep {
     pub took: u64,
     /// How the monitor answered.
     pub qmp: Qmp,
+    /// How many questions it answered; `None` where it did not even greet.
+    pub answered: Option<usize>,
     /// `query-status`: `running`, `paused`, `io-error` and so on.
     pub run_state: Figure<String>,
     /// Its disks.
@@ -188,7 +190,7 @@ pub struct Deep {
 pub enum Qmp {
     /// It greeted, and answered by its deadline.
     Ok,
-    /// It accepted the connection and said nothing.
+    /// It accepted the connection and said nothing, or nothing more.
     Hung,
     /// It serves somebody else.
     Busy,
@@ -228,6 +230,8 @@ pub enum Vnc {
     Refused,
     /// There is no socket.
     Absent,
+    /// Somebody else answers in its place: who.
+    Stranger(String),
     /// Something else is wrong: in the system's own words.
     Unknown(String),
     /// The VM has none to be asked.
@@ -323,6 +327,32 @@ pub struct Remote {
     pub report: Result<serde_json::Value, String>,
     /// Whether the failure is that of the way there (refused, timed out), rather than of the answer.
     pub unreachable: bool,
+}
+
+impl Remote {
+    /// The first of these figures that its report has: whatever else stands there is none.
+    pub fn number(&self, pointers: &[&str]) -> Option<f64> {
+        let report = self.report.as_ref().ok()?;
+        let figure = |pointer: &&str| report.pointer(pointer)?.as_f64();
+        pointers.iter().find_map(figure).filter(|figure| figure.is_finite() && *figure >= 0.0)
+    }
+
+    /// Percent of its processors.
+    pub fn cpu(&self) -> Option<f64> {
+        self.number(&["/performance/qemu_cpu", "/performance/cpu_usage"])
+    }
+
+    /// Percent of its memory.
+    pub fn memory(&self) -> Option<f64> {
+        self.number(&["/performance/qemu_memory", "/performance/memory_usage"])
+    }
+
+    /// The sum of counters, as far as it has all of them.
+    pub fn count(&self, pointers: &[&str]) -> Option<u64> {
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // No less than nothing, and it saturates.
+        let one = |pointer: &&str| self.number(&[*pointer]).map(|count| count as u64);
+        pointers.iter().map(one).try_fold(0u64, |sum, count| Some(sum.saturating_add(count?)))
+    }
 }
 
 /// What one of the administrator's own checks said.

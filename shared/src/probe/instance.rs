@@ -27,6 +27,8 @@ pub struct Instance {
     pub task: Option<i32>,
     /// Whether it is a template.
     pub template: bool,
+    /// Whether its configuration has it started when the host boots.
+    pub onboot: bool,
     /// What PVE's HA manager wants of it (`started`, …) where it looks after it.
     pub ha: Option<String>,
     /// Its hardware, as far as it says what there is to measure; `None` where the source does not tell.
@@ -66,6 +68,7 @@ impl Instance {
             lock: None,
             task: None,
             template: false,
+            onboot: false,
             ha: None,
             hardware: None,
             qmp: None,

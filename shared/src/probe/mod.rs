@@ -16,6 +16,7 @@ pub mod history;
 pub mod instance;
 pub mod look;
 pub mod metrics;
+mod patient;
 pub mod recover;
 pub mod remote;
 pub mod service;

@@ -14,6 +14,7 @@ pub(crate) use clients::Clients;
 pub use message::Event;
 pub use trouble::Trouble;
 
+use super::running::stranger;
 use crate::{deadline::Deadline, host::Host};
 use message::Message;
 use serde_json::{Value, json};
@@ -52,7 +53,7 @@ impl Monitor {
     pub fn open_at(host: &Host, path: &Path, deadline: &Deadline) -> Result<Self, Trouble> {
         let mut was_busy = false;
         loop {
-            let trouble = match Self::greeted(path, deadline) {
+            let trouble = match Self::greeted(host, path, deadline) {
                 Ok(mut monitor) => {
                     monitor.execute("qmp_capabilities", &json!({}))?;
                     return Ok(monitor);
@@ -73,9 +74,13 @@ impl Monitor {
         }
     }
 
-    fn greeted(path: &Path, deadline: &Deadline) -> Result<Self, Trouble> {
+    fn greeted(host: &Host, path: &Path, deadline: &Deadline) -> Result<Self, Trouble> {
         let mut monitor =
             Self { wire: Wire::connect(path)?, deadline: deadline.within(IN_QUEUE), asked: 0, events: VecDeque::new() };
+        // What is told to a VM must not reach another.
+        if let Some(who) = monitor.process().and_then(|peer| stranger(host, path, peer)) {
+            return Err(Trouble::Stranger(who));
+        }
         match monitor.message()? {
             Message::Greeting => {}
             _ => return Err(Trouble::Garbage("no greeting".into())),

@@ -3,7 +3,10 @@
 use crate::{
     host::{Host, names, read_file, read_text},
     pci::Address,
+    plain::plain,
 };
+use nix::sys::statfs::{PROC_SUPER_MAGIC, statfs};
+use std::path::Path;
 
 /// A VM that runs on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +22,19 @@ pub struct RunningVm {
 /// QEMU's process, if the VM runs. A pid file alone proves nothing: it outlives a crash, and its number is given again.
 pub fn qemu_pid(host: &Host, vmid: u32) -> Option<i32> {
     live(host, vmid).map(|(pid, _)| pid)
+}
+
+/// Who answers at a VM's socket (`/run/qemu-server/VMID.qmp`) and is not its QEMU: a socket or a link that somebody planted,
+/// or that another VM's QEMU took. `None` where no QEMU of the VM is known to live, which is another matter, and for a tree
+/// that stands in for a host: its processes are not the kernel's, whose numbers a socket tells.
+pub fn stranger(host: &Host, socket: &Path, peer: i32) -> Option<String> {
+    let vmid = socket.file_stem()?.to_str()?.parse().ok().filter(|_| socket.parent() == Some(&*host.qemu_run()))?;
+    let real = statfs(&host.proc()).ok()?.filesystem_type() == PROC_SUPER_MAGIC;
+    let own = real.then(|| qemu_pid(host, vmid)).flatten().filter(|own| *own != peer)?;
+    let whose = vm_of(host, peer).map_or_else(String::new, |other| format!(", QEMU of VM {other}"));
+    let name =
+        read_text(&host.process(peer).join("comm")).map_or_else(|_| "gone".into(), |name| plain(name.trim(), 40));
+    Some(format!("pid {peer} ({name}{whose}) answers there, and the VM's QEMU is pid {own}"))
 }
 
 /// The VM that a process is QEMU for.

@@ -22,6 +22,8 @@ pub struct VmConfig {
     pub name: String,
     /// Whether it is a template: only its backup ever starts it, and then without passthrough.
     pub template: bool,
+    /// Whether PVE starts it when the host boots.
+    pub onboot: bool,
     /// The operation that has the VM locked, such as `backup`.
     pub lock: Option<String>,
     /// The volume id of the hookscript.
@@ -92,6 +94,7 @@ impl VmConfig {
             "ostype" => value.clone_into(&mut self.ostype),
             "lock" => self.lock = Some(value.to_owned()),
             "hookscript" => self.hookscript = Some(value.to_owned()),
+            "onboot" => self.onboot = boolean(value).unwrap_or(false),
             "template" => self.template = boolean(value).unwrap_or(false),
             "agent" => {
                 let enabled = Properties::parse(value, Some("enabled")).and_then(|agent| agent.flag("enabled"));
@@ -168,7 +171,7 @@ mod tests {
         assert_eq!(usb, ["usb0: 3-1.4,usb3=1", "usb1: 18d1:9302", "usb2: spice", "usb3: mapping=coral"]);
         assert_eq!(config.hookscript.as_deref(), Some("local:snippets/pve-hook"));
         assert_eq!(config.lock, None);
-        assert!(config.agent_enabled && !config.template && config.has_passthrough());
+        assert!(config.agent_enabled && config.onboot && !config.template && config.has_passthrough());
         assert_eq!(config.warnings, Vec::<String>::new());
     }
 

@@ -9,6 +9,8 @@ expect_exit "0|5" vm-probe recover 101 --apply
 becomes 101 paused
 # Its network is PVE's matter as well, as long as that has it locked.
 ip link set tap101i0 down
+expect_exit 0 vm-probe check 101
+expect_text "note: net0: its interface tap101i0 is down.*no failure while PVE has it locked .backup."
 expect_exit "0|5" vm-probe recover 101 --apply
 [[ $(attr /sys/class/net/tap101i0/carrier) != 1 ]] || fail "the tap is up"
 ip link set tap101i0 up

@@ -20,6 +20,9 @@ dead "$pid" || fail "the old one is still there"
 grep -q '^stop 101' /run/lab/log/qm || fail "not by qm: $(</run/lab/log/qm)"
 grep -q '^start 101' /run/lab/log/qm || fail "not by qm: $(</run/lab/log/qm)"
 audit 101
+# In the system's log as well: what for and by what, and what came of it.
+logged 'recovery 1 of 3 in this hour, asked for by person: qmp_hung; qm stop 101; qm start 101'
+logged 'recovery recovered: qmp_hung is over; it is healthy'
 
 # It does not start any more: said, and on the books as failed.
 hang 101

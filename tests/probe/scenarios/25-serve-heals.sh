@@ -29,6 +29,7 @@ note "healed after $(since "$start") ms"
 settled() { vm-probe audit 101 --json | jq -e '[.. | strings | select(test("heal|success|done|gone|cured|recovered"; "i"))] | length > 0'; }
 wait_for 10 settled || fail "not on the books: $(vm-probe audit 101 --json)"
 [[ $(attempts 101) == 1 ]] || fail "counted $(attempts 101) times"
+logged 'recovery 1 of 3 in this hour, asked for by policy: interface_down:tap101i0; ip link set tap101i0 up'
 becomes 102 guest-panicked
 [[ $(attempts 102) == 0 ]] || fail "102 was touched"
 

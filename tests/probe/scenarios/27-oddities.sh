@@ -34,6 +34,19 @@ kill $!
 rm -f /run/qemu-server/103.qmp
 mv /run/lab/103.qmp /run/qemu-server/103.qmp
 
+# Another VM's QEMU answers at its sockets: that is not its health, and who it is is told.
+for kind in qmp vnc; do
+    mv /run/qemu-server/104.$kind /run/lab/104.$kind
+    ln -s 103.$kind /run/qemu-server/104.$kind
+    expect_exit_within 4 1 vm-probe check 104
+    expect_text "unknown"
+    expect_text "not this VM's: pid $(vm_pid 103) .*QEMU of VM 103.* answers there, and the VM's QEMU is pid $(vm_pid 104)"
+    rm /run/qemu-server/104.$kind
+    mv /run/lab/104.$kind /run/qemu-server/104.$kind
+done
+fine 103
+fine 104
+
 # Names and configurations that are none.
 escape=$'\e]0;owned\a\e[31m'
 vm 105 "name: x${escape}y" "description: z"

@@ -1,5 +1,5 @@
 # A restart is killed at each of its steps: the VM is not left off, and not stopped once more than needed.
-# timeout: 120
+# timeout: 140
 settings '[probe.recovery]' 'qemu = true' 'restart = true'
 vm 101 "args: $SECOND_MONITOR"
 up 101
@@ -13,6 +13,11 @@ for ((at = 1; at < 40; at++)); do
     ((++tried))
     if ! vm_runs 101; then
         ((++off))
+        # Nobody wanted it off: that is no VM which somebody stopped.
+        look 1 101 unhealthy qemu
+        errors_like "it is off: a recovery was interrupted; done of it: qm stop 101"
+        expect_exit 1 vm-probe check 101
+        expect_text "next: vm-probe recover 101 --apply"
         # Whoever comes next finishes it, before anything else is done.
         expect_exit "0|1|5" vm-probe recover 101 --apply
         wait_for 5 vm_runs 101 || fail "killed at $at: it was left off"

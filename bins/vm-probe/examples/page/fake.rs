@@ -206,6 +206,7 @@ fn deep(number: usize, at: u64) -> Deep {
         at: at - 7000,
         took: 1,
         qmp: if hung { Qmp::Hung } else { Qmp::Ok },
+        answered: (!hung).then_some(11),
         run_state: state(if number == 1 { "io-error" } else { "running" }),
         disks: Figure::known(
             "query-block",

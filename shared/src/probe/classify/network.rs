@@ -18,12 +18,15 @@ pub(super) fn look(case: &Case, limits: &Limits, found: &mut Found) {
         }
         return;
     };
-    // While QEMU comes or goes, or PVE is at work, its links do as well.
-    if case.at_work().is_some() || case.run_state().is_some_and(is_passing) {
-        return;
-    }
     let unplugged = case.deep.and_then(|deep| deep.unplugged.get()).map(Vec::as_slice).unwrap_or_default();
     let (out, plugged): (Vec<_>, Vec<_>) = nics.iter().partition(|nic| nic.link_down || unplugged.contains(&nic.key));
+    // While QEMU comes or goes, or PVE is at work, its links do as well.
+    if let Some(why) = excused(case) {
+        for (_, text) in plugged.iter().filter_map(|nic| broken(nic)) {
+            found.note(format!("{text}; no failure while {why}"));
+        }
+        return;
+    }
     for nic in out {
         found.note(format!("the cable of {} is unplugged", clean(&nic.key)));
     }
@@ -40,6 +43,17 @@ pub(super) fn look(case: &Case, limits: &Limits, found: &mut Found) {
             errors(nic, limits, found);
         }
     }
+}
+
+/// Why what is wrong with its links does not count just now.
+fn excused(case: &Case) -> Option<String> {
+    let passing = || Some(format!("its state is {}", case.run_state().filter(|state| is_passing(state))?));
+    // The words of its lock are a note already.
+    let work = case.at_work().map(|_| match &case.instance.lock {
+        Some(lock) => format!("PVE has it locked ({})", clean(lock)),
+        None => "PVE is at work on it".to_owned(),
+    });
+    work.or_else(passing)
 }
 
 fn has_nics(case: &Case) -> bool {

@@ -71,11 +71,12 @@ fn monitor(case: &Case, deep: &Deep, found: &mut Found) -> bool {
         }
         Qmp::Hung => {
             let also = if deep.vnc == Vnc::Silent { ", nor does its VNC server" } else { "" };
-            let text = format!(
-                "{} hangs: its monitor accepts and does not say a word (waited {} ms){also}",
-                case.qemu(),
-                deep.took
-            );
+            let how = match deep.answered {
+                None => "accepts and does not say a word".to_owned(),
+                Some(0) => "greets and answers nothing".to_owned(),
+                Some(n) => format!("greets, answers {n} questions, and stops in the midst of it"),
+            };
+            let text = format!("{} hangs: its monitor {how} (waited {} ms){also}", case.qemu(), deep.took);
             found.ill(Symptom::QmpHung, Status::Unhealthy, text, case.recover());
             return true;
         }
@@ -84,7 +85,12 @@ fn monitor(case: &Case, deep: &Deep, found: &mut Found) -> bool {
             let text = format!("{} lives, and {how}: PVE cannot reach it", case.qemu());
             found.ill(Symptom::QmpGone, Status::Degraded, text, case.qm("status"));
         }
-        Qmp::Refused | Qmp::Absent => found.doubt("its monitor is not there"),
+        Qmp::Refused | Qmp::Absent => {
+            found.doubt("its monitor is not there");
+            if let Some(why) = case.fast.and_then(|fast| fast.process.reason()) {
+                found.note(format!("whether its process lives is not known: {}", clean(why)));
+            }
+        }
         Qmp::Busy => found.note("its monitor is busy with somebody else: the run state is not known"),
         Qmp::Unknown(why) => found.doubt(format!("its monitor could not be asked: {}", clean(why))),
         Qmp::Ok | Qmp::NotAsked => {}
@@ -151,7 +157,10 @@ fn vnc(case: &Case, deep: &Deep, found: &mut Found) {
         return;
     }
     let busy = case.at_work().is_some();
+    // Whether there is a QEMU at all is not known: then nothing of it is missing.
+    let nobody = matches!(deep.qmp, Qmp::Refused | Qmp::Absent) && case.process() != Some(ProcessState::Alive);
     match &deep.vnc {
+        Vnc::Refused | Vnc::Absent if nobody => found.note("nor is its VNC server"),
         Vnc::Silent if busy => found.note("its VNC server does not answer meanwhile"),
         Vnc::Refused | Vnc::Absent if busy => found.note("its VNC server is not there meanwhile"),
         Vnc::Silent => {
@@ -161,6 +170,7 @@ fn vnc(case: &Case, deep: &Deep, found: &mut Found) {
         Vnc::Refused => found.ill(Symptom::VncGone, Status::Degraded, "nobody listens at its VNC server", None),
         Vnc::Absent if display.is_none() => found.note("it has no VNC socket, and whether it ought to is not known"),
         Vnc::Absent => found.ill(Symptom::VncGone, Status::Degraded, "its VNC socket is missing", None),
+        Vnc::Stranger(who) => found.doubt(format!("its VNC server is not this VM's: {}", clean(who))),
         Vnc::Unknown(why) => found.note(format!("its VNC server could not be asked: {}", clean(why))),
         Vnc::Banner(_) | Vnc::NotAsked => {}
     }

@@ -70,6 +70,7 @@ pub fn deep(state: &str) -> Deep {
         at: NOW,
         took: 2000,
         qmp: Qmp::Ok,
+        answered: Some(11),
         run_state: Figure::known("test", state.into()),
         disks: unknown(),
         guest_memory: unknown(),

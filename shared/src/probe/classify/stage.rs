@@ -50,9 +50,21 @@ pub(super) fn of(case: &Case, found: &mut Found) -> Stage {
         return starting(found);
     }
     // Whoever has it locked may just be stopping it.
-    let Some(why) = why_it_ought_to_run(case).filter(|_| case.at_work().is_none()) else { return Stage::Off };
+    let Some(why) = why_it_ought_to_run(case).filter(|_| case.at_work().is_none()) else {
+        hint(case, found);
+        return Stage::Off;
+    };
     found.ill(Symptom::ProcessGone, Status::Unhealthy, why, case.qm("start"));
     Stage::Gone
+}
+
+/// Somebody may have stopped it for good reason, and nothing says that nobody did; what the next boot does is worth a word.
+/// PVE leaves those of its HA manager out of that.
+fn hint(case: &Case, found: &mut Found) {
+    if case.instance.onboot && case.instance.ha.is_none() && case.at_work().is_none() {
+        let next = case.qm("start").map_or_else(String::new, |command| format!("; to start it now: {command}"));
+        found.note(format!("it is off, and the host starts it at boot (onboot: 1){next}"));
+    }
 }
 
 fn on(case: &Case, found: &mut Found) -> Stage {

@@ -215,6 +215,17 @@ fn what_is_understood_is_no_failure() {
         (Unknown, "its monitor could not be asked: Permission denied", |_, _, d| {
             d.qmp = Qmp::Unknown("Permission\x1b denied".into());
         }),
+        (
+            Unknown,
+            "its monitor is not there; whether its process lives is not known: not a regular file; nor is its VNC server",
+            |_, f, d| {
+                f.process = Figure::unknown("/run/qemu-server/VMID.pid", "not a regular file");
+                (d.qmp, d.vnc) = (Qmp::Absent, Vnc::Absent);
+            },
+        ),
+        (Unknown, "its VNC server is not this VM's: pid 5 (x) answers there", |_, _, d| {
+            d.vnc = Vnc::Stranger("pid 5 (x) answers there".into());
+        }),
     ];
     for (status, notes, spoil) in table {
         let verdict = judge(&evidence(spoil));
@@ -494,5 +505,62 @@ proptest! {
         ] {
             let _ = judge(&remote(Ok(report), false));
         }
+    }
+}
+
+#[test]
+fn a_monitor_that_hangs_is_told_by_how_far_it_came() {
+    for (answered, words) in [
+        (None, "accepts and does not say a word (waited 2000 ms)"),
+        (Some(0), "greets and answers nothing (waited 2000 ms)"),
+        (Some(3), "greets, answers 3 questions, and stops in the midst of it (waited 2000 ms)"),
+    ] {
+        let verdict = judge(&evidence(|_, _, d| (d.qmp, d.answered) = (Qmp::Hung, answered)));
+        assert_eq!(verdict.problems[0].text, format!("QEMU (pid 4711) hangs: its monitor {words}"));
+    }
+}
+
+#[test]
+fn a_vm_that_is_off_and_starts_at_boot_is_stopped_with_a_hint() {
+    let off = |spoil: Spoil| {
+        judge(&evidence(|i, f, d| {
+            (i.power, i.onboot, f.process) = (Power::Stopped, true, process(0, ProcessState::Gone));
+            (d.qmp, d.vnc) = (Qmp::Absent, Vnc::Absent);
+            spoil(i, f, d);
+        }))
+    };
+    let told = off(|_, _, _| {});
+    assert_eq!((told.status, told.problems.len(), told.recovery_needed), (Status::Stopped, 0, false));
+    let hint = "it is off, and the host starts it at boot (onboot: 1); to start it now: qm start 111";
+    assert_eq!(told.notes, [hint]);
+    // Others start those, or are at work on them.
+    let silent: [Spoil; 4] = [
+        |i, _, _| i.onboot = false,
+        |i, _, _| i.ha = Some("stopped".into()),
+        |i, _, _| i.lock = Some("backup".into()),
+        |i, _, _| i.template = true,
+    ];
+    for spoil in silent {
+        assert!(!off(spoil).notes.iter().any(|note| note.contains("onboot")));
+    }
+}
+
+#[test]
+fn a_tap_that_is_down_while_pve_is_at_work_is_told_with_why_it_does_not_count() {
+    let down = "net0: its interface tap111i0 is down, or QEMU is not at its other end; no failure while";
+    let table: [(Spoil, &str); 3] = [
+        (|i, _, _| i.lock = Some("backup".into()), "PVE has it locked (backup)"),
+        (|i, _, _| i.task = Some(4712), "PVE is at work on it"),
+        (|_, _, d| d.run_state = known("prelaunch".into()), "its state is prelaunch"),
+    ];
+    for (spoil, why) in table {
+        let verdict = judge(&evidence(|i, f, d| {
+            let mut card = nic("net0", "tap111i0");
+            card.up = known(false);
+            f.nics = known(vec![card]);
+            spoil(i, f, d);
+        }));
+        assert_eq!((verdict.status, verdict.problems.len()), (Status::Healthy, 0), "{why}");
+        assert!(verdict.notes.contains(&format!("{down} {why}")), "{:?}", verdict.notes);
     }
 }

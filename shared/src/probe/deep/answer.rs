@@ -47,6 +47,11 @@ pub(super) fn read<'a, T: Deserialize<'a>>(line: &'a [u8], number: u64) -> Resul
     }
 }
 
+/// What a line that is no answer to a question is: `None` for an event, else its beginning.
+pub(super) fn strange(line: &[u8]) -> Option<String> {
+    (!matches!(message::parse(line), Ok(Message::Event(_)))).then(|| message::beginning(line))
+}
+
 /// Whether a line is the greeting; an event before it would be no error.
 pub(super) fn is_greeting(line: &[u8]) -> Result<bool, Trouble> {
     match message::parse(line).map_err(Trouble::Garbage)? {

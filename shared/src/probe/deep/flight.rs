@@ -48,6 +48,8 @@ pub(super) struct Flight {
     pub(super) deadline: Instant,
     pub(super) qmp: Way,
     pub(super) vnc: Way,
+    /// When the monitor was heard last.
+    pub(super) heard: Instant,
     pub(super) session: Session,
     pub(super) banner: Banner,
     /// Why the monitor has not answered all; `None` where it has.
@@ -67,6 +69,7 @@ impl Flight {
             deadline: begun + answer,
             qmp: Way::Later,
             vnc: Way::Later,
+            heard: begun,
             session: Session::default(),
             banner: Banner::default(),
             trouble: None,
@@ -92,6 +95,11 @@ impl Flight {
         again.chain(vnc).fold(self.deadline, Instant::min)
     }
 
+    /// Whether the monitor was heard in the last third of its time: then it is slow rather than hung.
+    pub(super) fn is_talking(&self) -> bool {
+        self.session.greeted && self.deadline.saturating_duration_since(self.heard) < (self.deadline - self.begun) / 3
+    }
+
     pub(super) fn is_over(&self) -> bool {
         matches!((&self.qmp, &self.vnc), (Way::Over, Way::Over))
     }
@@ -107,6 +115,7 @@ impl Flight {
         let mut deep = Deep {
             at: crate::clock::millis(),
             took: u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            answered: self.session.greeted.then_some(self.session.answered),
             run_state: facts.run_state(&why),
             guest_memory: facts.guest_memory(&why),
             migrating: facts.is_migrating(&why),

@@ -3,6 +3,7 @@
 use super::{
     flight::{Flight, Target, Way},
     link::Link,
+    questions::ORDER,
 };
 use crate::{
     host::Host,
@@ -11,7 +12,10 @@ use crate::{
         instance::Endpoint,
     },
     proc,
-    pve::qmp::{Clients, Trouble},
+    pve::{
+        self,
+        qmp::{Clients, Trouble, wire},
+    },
 };
 use anyhow::{Context as _, Result};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -156,6 +160,9 @@ impl Prober {
         let Way::Open(link) = way else { return };
         let heard = link.receive(&mut self.buffer);
         if side == Side::Qmp {
+            if heard.as_ref().is_ok_and(|bytes| !bytes.is_empty()) {
+                flight.heard = Instant::now();
+            }
             match heard.and_then(|bytes| flight.session.take(link, bytes)) {
                 Ok(false) => {}
                 Ok(true) => end_qmp(flight, Qmp::Ok, None),
@@ -183,7 +190,7 @@ impl Prober {
             match flight.target.qmp.clone() {
                 None => flight.qmp = Way::Over,
                 Some(path) => {
-                    flight.qmp = self.dial(at, Side::Qmp, &Endpoint::Unix(path));
+                    flight.qmp = self.dial(at, Side::Qmp, &Endpoint::Unix(path), flight.target.pid);
                     if let Way::Again(_, trouble) = &flight.qmp {
                         let trouble = trouble.clone();
                         match trouble {
@@ -202,12 +209,13 @@ impl Prober {
                 None => flight.vnc = Way::Over,
                 Some(endpoint) => {
                     flight.counted_ourselves = matches!(flight.qmp, Way::Open(_));
-                    flight.vnc = self.dial(at, Side::Vnc, &endpoint);
+                    flight.vnc = self.dial(at, Side::Vnc, &endpoint, flight.target.pid);
                     if let Way::Again(_, trouble) = &flight.vnc {
                         match trouble.clone() {
                             Trouble::Full => {}
                             Trouble::Absent => end_vnc(flight, Vnc::Absent),
                             Trouble::Refused => end_vnc(flight, Vnc::Refused),
+                            Trouble::Stranger(who) => end_vnc(flight, Vnc::Stranger(who)),
                             trouble => end_vnc(flight, Vnc::Unknown(vnc_words(&trouble))),
                         }
                     }
@@ -220,16 +228,26 @@ impl Prober {
     }
 
     /// Connects; whatever came in the way is in [`Way::Again`], for the caller to judge.
-    fn dial(&self, at: usize, side: Side, endpoint: &Endpoint) -> Way {
+    fn dial(&self, at: usize, side: Side, endpoint: &Endpoint, known: Option<i32>) -> Way {
         let link = match Link::dial(endpoint) {
             Ok(link) => link,
             Err(trouble) => return again(trouble),
         };
+        if let Some(who) = self.stranger(&link, endpoint, known) {
+            return again(Trouble::Stranger(who));
+        }
         let event = EpollEvent::new(EpollFlags::EPOLLIN, data(at, side));
         match self.epoll.add(&link.fd, event) {
             Ok(()) => Way::Open(link),
             Err(errno) => again(Trouble::System(errno.desc().to_owned())),
         }
+    }
+
+    /// Who answers in the place of QEMU. Only another one than was known before is looked at: it may be a new QEMU.
+    fn stranger(&self, link: &Link, endpoint: &Endpoint, known: Option<i32>) -> Option<String> {
+        let Endpoint::Unix(path) = endpoint else { return None };
+        let peer = wire::process(&link.fd).filter(|peer| Some(*peer) != known)?;
+        pve::stranger(&self.host, path, peer)
     }
 
     /// The time is over: says what the silence means.
@@ -239,7 +257,19 @@ impl Prober {
             Way::Again(_, Trouble::Closed) => {
                 end_qmp(flight, Qmp::Unknown(Trouble::Closed.to_string()), Some(Trouble::Closed));
             }
-            _ if flight.session.greeted => end_qmp(flight, Qmp::Hung, Some(Trouble::NoAnswer)),
+            _ if flight.session.greeted => match flight.session.strange.take() {
+                // It does answer, and not what it was asked: QEMU does no such thing.
+                Some(line) => {
+                    let words = format!("it greets, and then says what it was not asked: {line}");
+                    end_qmp(flight, Qmp::Unknown(words.clone()), Some(Trouble::Garbage(words)));
+                }
+                None if flight.is_talking() => {
+                    let (answered, all) = (flight.session.answered, ORDER.len());
+                    let words = format!("it is slow: {answered} of {all} questions were answered in time");
+                    end_qmp(flight, Qmp::Unknown(words), Some(Trouble::NoAnswer));
+                }
+                None => end_qmp(flight, Qmp::Hung, Some(Trouble::NoAnswer)),
+            },
             _ => {
                 let (qmp, trouble) = self.silence(&flight.target);
                 end_qmp(flight, qmp, Some(trouble));

@@ -13,7 +13,10 @@ use crate::pve::qmp::Trouble;
 pub(super) struct Session {
     /// Whether QEMU greeted: it serves us then, and nobody else.
     pub(super) greeted: bool,
-    answered: usize,
+    /// How many questions it answered.
+    pub(super) answered: usize,
+    /// The first answer that is none to a question of ours.
+    pub(super) strange: Option<String>,
     /// What it said.
     pub(super) facts: Facts,
 }
@@ -32,6 +35,8 @@ impl Session {
             let Some(question) = ORDER.get(self.answered) else { return Ok(true) };
             if self.facts.take(*question, self.answered as u64, line)? {
                 self.answered += 1;
+            } else if self.strange.is_none() {
+                self.strange = answer::strange(line);
             }
             Ok(self.answered == ORDER.len())
         })

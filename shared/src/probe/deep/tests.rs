@@ -269,3 +269,73 @@ fn one_that_never_stops_talking_fills_no_memory() {
         assert_eq!(deep.qmp, Qmp::Unknown("its monitor sent what is not its protocol: more than 4 MiB".into()));
     }
 }
+
+/// A process that a pid file calls the QEMU of VM 7, in a tree with the kernel's own `/proc`.
+fn qemu(tree: &Tree) -> std::process::Child {
+    fs::remove_file(tree.host.proc().join("net")).unwrap();
+    fs::remove_dir(tree.host.proc()).unwrap();
+    symlink("/proc", tree.host.proc()).unwrap();
+    let line = ["-c", "read line", "kvm", "-pidfile", "/var/run/qemu-server/7.pid"];
+    let child = std::process::Command::new("sh").args(line).stdin(std::process::Stdio::piped()).spawn().unwrap();
+    fs::write(tree.path("7.pid"), child.id().to_string()).unwrap();
+    child
+}
+
+#[test]
+fn who_answers_in_the_place_of_qemu_is_named_and_told_nothing() {
+    use crate::pve::qmp::Monitor;
+    let tree = Tree::new();
+    let mut child = qemu(&tree);
+    let (told, heard) = std::sync::mpsc::channel();
+    serve(&tree.host, 7, move |command, arguments| {
+        told.send(command.to_owned()).unwrap();
+        well(command, arguments)
+    });
+    tree.say("7.vnc", b"RFB 003.008\n");
+    // As a shell has not begun yet, its line is still that of the one who started it.
+    let begun = Instant::now();
+    while crate::pve::qemu_pid(&tree.host, 7).is_none() && begun.elapsed() < Duration::from_secs(10) {
+        thread::sleep(Duration::from_millis(5));
+    }
+    let deep = tree.ask(&["7"], Duration::from_secs(10)).remove("7").unwrap();
+    let who = |text: &str| {
+        let (peer, own) = (format!("pid {} (", std::process::id()), format!("QEMU is pid {}", child.id()));
+        text.contains(&peer) && text.contains(&own)
+    };
+    assert!(matches!(&deep.qmp, Qmp::Unknown(why) if who(why)), "{:?}", deep.qmp);
+    assert!(matches!(&deep.vnc, Vnc::Stranger(why) if who(why)), "{:?}", deep.vnc);
+    assert!(deep.run_state.reason().is_some_and(who), "{:?}", deep.run_state);
+    let deadline = Deadline::after(Duration::from_secs(5));
+    let opened = Monitor::open(&tree.host, 7, &deadline).map(drop);
+    assert!(matches!(opened, Err(crate::pve::qmp::Trouble::Stranger(_))), "{opened:?}");
+    assert!(heard.try_recv().is_err(), "it was told something");
+
+    // Where no QEMU of that number lives, nobody can say who ought to answer.
+    drop(child.stdin.take());
+    child.wait().unwrap();
+    assert_eq!(tree.ask(&["7"], Duration::from_secs(10)).remove("7").unwrap().qmp, Qmp::Ok);
+}
+
+#[test]
+fn a_monitor_that_greets_is_told_by_what_it_did_then() {
+    let tree = Tree::new();
+    tree.say("21.qmp", b"{\"QMP\": {\"version\": {}}}\n{\"event\": \"STOP\"}\n{\"return\": {}, \"id\": 99}\n");
+    tree.say("22.qmp", b"{\"QMP\": {\"version\": {}}}\n{\"event\": \"STOP\", \"timestamp\": {}}\n");
+    serve(&tree.host, 23, |command, _| match command {
+        "query-status" => returns(json!({ "status": "running" })),
+        _ => Reply::Nothing,
+    });
+    // One that goes on answering is no QEMU that hangs, however long it takes.
+    serve(&tree.host, 24, |_, _| {
+        thread::sleep(Duration::from_millis(200));
+        returns(json!({ "status": "running" }))
+    });
+    let told = tree.ask(&["21", "22", "23", "24"], Duration::from_millis(1500));
+    let is = |id: &str| (&told[id].qmp, told[id].answered, told[id].run_state.get().map(String::as_str));
+    let words = r#"it greets, and then says what it was not asked: "{\"return\": {}, \"id\": 99}""#;
+    assert_eq!(is("21"), (&Qmp::Unknown(words.into()), Some(0), None));
+    assert_eq!((is("22"), is("23")), ((&Qmp::Hung, Some(0), None), (&Qmp::Hung, Some(2), Some("running"))));
+    let (qmp, answered, _) = is("24");
+    let words = format!("it is slow: {} of 11 questions were answered in time", answered.unwrap());
+    assert_eq!((qmp, answered.is_some_and(|n| (1..11).contains(&n))), (&Qmp::Unknown(words), true));
+}

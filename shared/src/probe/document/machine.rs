@@ -57,7 +57,7 @@ pub fn video(evidence: &Evidence, now: u64) -> Value {
     let vnc = match evidence.deep.as_ref().map(|deep| (&deep.vnc, deep.at)) {
         Some((Vnc::Banner(_), at)) => Told::known(true, "rfb greeting", at),
         Some((Vnc::Silent | Vnc::Refused | Vnc::Absent, at)) => Told::known(false, "rfb greeting", at),
-        Some((Vnc::Unknown(reason), at)) => Told::unknown("rfb greeting", Some(at), reason),
+        Some((Vnc::Unknown(reason) | Vnc::Stranger(reason), at)) => Told::unknown("rfb greeting", Some(at), reason),
         Some((Vnc::NotAsked, at)) => Told::unknown("rfb greeting", Some(at), "there is no VNC server to be asked"),
         None => block.told::<(), ()>("rfb greeting", None, |()| None),
     };

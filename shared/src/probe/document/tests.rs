@@ -52,6 +52,7 @@ fn reading(nics: Vec<NicReading>) -> Reading {
         at: NOW - 9000,
         took: 2,
         qmp: Qmp::Ok,
+        answered: Some(11),
         run_state: Figure::known("qmp query-status", "running".into()),
         disks: Figure::known("qmp query-block", Vec::new()),
         guest_memory: Figure::unknown("qmp", "no balloon"),

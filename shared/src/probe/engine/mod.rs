@@ -3,6 +3,7 @@
 
 mod heal;
 mod jobs;
+mod planner;
 mod rounds;
 mod slot;
 mod slots;
@@ -12,8 +13,9 @@ mod tests;
 
 use super::{
     history,
+    patient::Patient,
     recover::{self, AskedBy},
-    service::{Event, Refusal, Service, Snapshot},
+    service::{self, Event, Refusal, Service, Snapshot},
 };
 use crate::{config::Config, deadline::Deadline, host::Host, limits, log::Log, report::Output, session::Session};
 use anyhow::{Context as _, Result};
@@ -35,6 +37,9 @@ const STACK: usize = 512 << 10;
 /// How long the end waits for recoveries under way.
 const LAST: Duration = Duration::from_secs(150);
 
+/// How long the end waits for the disk that keeps the record.
+const WRITE: Duration = Duration::from_secs(10);
+
 type Listener = Box<dyn Fn(&Event) + Send + Sync>;
 
 /// What the threads share.
@@ -52,6 +57,10 @@ struct Shared {
     stopping: AtomicBool,
     /// Recoveries under way.
     healing: AtomicUsize,
+    /// What somebody asked who wants a recovery.
+    glance: Mutex<Patient<service::Recovery>>,
+    /// Whether the record is being written.
+    writing: AtomicBool,
 }
 
 /// The engine. Dropping it ends its threads.
@@ -77,8 +86,10 @@ impl Engine {
             bell: Condvar::new(),
             stopping: AtomicBool::new(false),
             healing: AtomicUsize::new(0),
+            glance: Mutex::default(),
+            writing: AtomicBool::new(false),
         });
-        recover::heal(session);
+        heal::interrupted(&shared);
         let engine = Self { shared, threads: Mutex::default() };
         engine.spawn("discovery", rounds::discovery)?;
         engine.spawn("fast", rounds::fast)?;
@@ -111,8 +122,14 @@ impl Engine {
         while self.shared.healing.load(Ordering::SeqCst) > 0 && !until.expired() {
             thread::sleep(Duration::from_millis(50));
         }
-        if let Err(error) = self.shared.store().save(super::now()) {
-            self.shared.log().info(&format!("history: {error:#}"));
+        let until = Deadline::after(WRITE);
+        while self.shared.writes() && !until.expired() {
+            thread::sleep(Duration::from_millis(10));
+        }
+        let rest = self.shared.store().recorder.rest(super::now());
+        self.shared.write(rest);
+        while self.shared.writes() && !until.expired() {
+            thread::sleep(Duration::from_millis(10));
         }
     }
 }
@@ -148,6 +165,27 @@ impl Shared {
         let rested = self.bell.wait_timeout_while(asked, time, |_| !self.stops());
         drop(rested);
         !self.stops()
+    }
+
+    /// Whether the record is being written.
+    fn writes(&self) -> bool {
+        self.writing.load(Ordering::SeqCst)
+    }
+
+    /// Writes the record, in a thread of its own: a disk that hangs holds up nobody else.
+    fn write(self: &Arc<Self>, save: history::Save) {
+        self.writing.store(true, Ordering::SeqCst);
+        let shared = Arc::clone(self);
+        let work = move || {
+            if let Err(error) = save.write() {
+                shared.log().info(&format!("history: {error:#}"));
+            }
+            shared.writing.store(false, Ordering::SeqCst);
+        };
+        if let Err(error) = thread::Builder::new().name("history".into()).stack_size(STACK).spawn(work) {
+            self.log().info(&format!("history: cannot start a thread: {error}"));
+            self.writing.store(false, Ordering::SeqCst);
+        }
     }
 
     /// Shows what is known now.

@@ -2,22 +2,14 @@
 
 use super::{
     Shared, heal,
+    planner::{Planner, Question},
+    slot::Slot,
     store::{DEEP, millis},
 };
 use crate::{
     config::probe::Origin,
     deadline::Deadline,
-    probe::{
-        deep::Prober,
-        evidence::Evidence,
-        fast::Sampler,
-        history, now,
-        recover::{self, AskedBy},
-        remote,
-        service::Event,
-        slow,
-        source::Directory,
-    },
+    probe::{deep::Prober, evidence::Evidence, fast::Sampler, now, remote, service::Event, slow, source::Directory},
 };
 use std::{
     sync::{Arc, PoisonError},
@@ -48,15 +40,14 @@ pub(super) fn discovery(shared: &Arc<Shared>) {
     while !shared.stops() {
         let begun = Instant::now();
         let listing = directory.refresh(&Deadline::after(every.min(Duration::from_secs(20))));
-        let events = {
+        let (events, aimless) = {
             let mut store = shared.store();
             store.rounds.discovery = millis(begun.elapsed());
-            let events = store.list(listing, now());
-            for aimless in store.aimless() {
-                shared.log().info(&format!("warning: {aimless}"));
-            }
-            events
+            (store.list(listing, now()), store.aimless())
         };
+        for aimless in aimless {
+            shared.log().info(&format!("warning: {aimless}"));
+        }
         shared.tell(&events);
         // What a watch has told lies ready: nobody has to wait for the next round.
         let watched = shared.store().listing.origin == Some(Origin::Kubernetes);
@@ -134,69 +125,86 @@ pub(super) fn deep(shared: &Arc<Shared>) {
     }
 }
 
-/// Judges what has come, hands out what else is due, heals what may be healed, and shows it.
+/// Judges what has come, hands out what else is due, heals what may be healed, and shows it. Whatever may hang is done
+/// beside it, and never while it holds the store.
 pub(super) fn judge(shared: &Arc<Shared>) {
-    let every = millis(shared.config.probe.fast.unwrap_or(FAST).min(DEEP));
     let mut shown = (0, Arc::default());
+    let mut planner = Planner::default();
     loop {
         let time = now();
         hand_out(shared, time);
-        let mut events = Vec::new();
-        let mut ready = Vec::new();
-        let mut tools = None;
-        {
+        let judged = judge_all(shared, time, planner.is_free());
+        let answers = planner.ask(shared, judged.questions, judged.ill_at_once);
+        let (ready, save, snapshot) = {
             let mut guard = shared.store();
             let store = &mut *guard;
-            let ill_at_once = store.ill();
+            let ready = planner.note(store, answers);
             let (shown_at, listing) = &shown;
-            let mut is_new = time.abs_diff(*shown_at) >= every || !Arc::ptr_eq(listing, &store.listing);
-            // What nobody measures any more grows old, so all are judged from time to time.
-            for slot in store.slots.iter_mut().filter(|slot| slot.is_touched() || time.abs_diff(slot.judged) >= every) {
-                is_new |= slot.is_touched();
-                let round = slot.is_round();
-                let changed = slot.judge(&store.settings.limits, time);
-                // Nothing is planned for what is well, and the books are not read for it.
-                if !slot.planned || slot.is_ill() && (changed || round) {
-                    let (session, books) = tools.get_or_insert_with(|| {
-                        let session = shared.session(Duration::from_secs(10));
-                        let books = recover::books(&session);
-                        (session, books)
-                    });
-                    let ready_to_heal = slot.plan(session, ill_at_once, books);
-                    is_new |= slot.is_touched();
-                    if ready_to_heal {
-                        ready.push(slot.evidence.instance.id.clone());
-                    }
-                }
-                if changed || round {
-                    is_new = true;
-                    slot.touch();
-                }
-                if (changed || round) && slot.is_seen() {
-                    events.extend(store.recorder.reading(&slot.reading(), time));
-                }
-            }
-            let due = store.recorder.due(time);
-            let snapshot = is_new.then(|| store.snapshot(time));
-            drop(guard);
-            if let Some(snapshot) = snapshot {
-                shown = (time, Arc::clone(&snapshot.listing));
-                shared.show(snapshot);
-            }
-            // A slow disk holds up nobody else.
-            if let Some(Err(error)) = due.map(history::Save::write) {
-                shared.log().info(&format!("history: {error:#}"));
-            }
+            let is_new = judged.is_new
+                || time.abs_diff(*shown_at) >= every(shared)
+                || !Arc::ptr_eq(listing, &store.listing)
+                || store.slots.iter().any(Slot::is_touched);
+            let save = if shared.writes() { None } else { store.recorder.due(time) };
+            (ready, save, is_new.then(|| store.snapshot(time)))
+        };
+        if let Some(snapshot) = snapshot {
+            shown = (time, Arc::clone(&snapshot.listing));
+            shared.show(snapshot);
         }
-        shared.tell(&events);
-        for id in ready {
+        if let Some(save) = save {
+            shared.write(save);
+        }
+        shared.tell(&judged.events);
+        for question in ready {
             // Refused is told with the reading.
-            let _ = heal::ask(shared, &id, false, AskedBy::Policy);
+            let _ = heal::begin(
+                shared,
+                question.id,
+                question.evidence,
+                question.verdict,
+                heal::by_policy(judged.ill_at_once),
+            );
         }
         if !shared.rest(TICK * 2) {
             return;
         }
     }
+}
+
+/// How often all are judged, and shown.
+fn every(shared: &Shared) -> u64 {
+    millis(shared.config.probe.fast.unwrap_or(FAST).min(DEEP))
+}
+
+/// What a judgement found.
+struct Judged {
+    is_new: bool,
+    events: Vec<Event>,
+    questions: Vec<Question>,
+    ill_at_once: usize,
+}
+
+/// Judges those of whom something has come, and from time to time all: what nobody measures any more grows old.
+fn judge_all(shared: &Shared, time: u64, ask: bool) -> Judged {
+    let mut guard = shared.store();
+    let store = &mut *guard;
+    let every = every(shared);
+    let (mut is_new, mut events) = (false, Vec::new());
+    for slot in store.slots.iter_mut().filter(|slot| slot.is_fresh() || time.abs_diff(slot.judged) >= every) {
+        is_new |= slot.is_touched();
+        let round = slot.is_round();
+        let changed = slot.judge(&store.settings.limits, time);
+        if changed || round {
+            is_new = true;
+            slot.touch();
+            slot.plan_anew();
+            if slot.is_seen() {
+                events.extend(store.recorder.reading(&slot.reading(), time));
+            }
+        }
+    }
+    let questions = if ask { store.slots.iter_mut().filter_map(Slot::question).collect() } else { Vec::new() };
+    Judged { is_new, events, questions, ill_at_once: store.ill() }
 }
 
 fn hand_out(shared: &Arc<Shared>, time: u64) {

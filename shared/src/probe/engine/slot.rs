@@ -1,5 +1,10 @@
 //! One instance in the store: its evidence, tier by tier, and what was made of it.
 
+use super::{
+    heal::REST,
+    planner::{Answer, Question},
+    store::{millis, waits},
+};
 use crate::{
     config::probe::{Limits, Origin},
     probe::{
@@ -8,14 +13,32 @@ use crate::{
         evidence::Evidence,
         instance::Instance,
         look::target,
-        now,
-        recover::{self, AskedBy, Books, Context},
+        now, recover,
         service::{Reading, Recovery},
         verdict::Verdict,
     },
-    session::Session,
 };
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+/// How far it is with what may be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Plan {
+    /// It is to be asked for.
+    Due,
+    /// It was asked for.
+    Asked,
+    /// It is known.
+    Known,
+}
+
+/// Numbers that no two states of any instance share.
+fn generation() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
 
 /// One instance.
 pub(super) struct Slot {
@@ -37,8 +60,10 @@ pub(super) struct Slot {
     pub(super) judged: u64,
     /// When was measured what was recorded last.
     told: u64,
-    /// Whether the books were looked at for it.
-    pub(super) planned: bool,
+    /// How far it is with what may be done.
+    plan: Plan,
+    /// Changes with what it is and how it is: an answer about another state is not taken.
+    generation: u64,
     /// Whether QEMU is being asked just now.
     pub(super) asking: bool,
     /// Until when the policy does nothing about it, after a recovery that could not begin.
@@ -46,6 +71,8 @@ pub(super) struct Slot {
     /// Whether a recovery is under way.
     pub(super) healing: bool,
     patience: Patience,
+    /// Whether something was measured since it was judged.
+    fresh: bool,
     reading: Option<Arc<Reading>>,
 }
 
@@ -56,17 +83,19 @@ impl Slot {
             evidence: Evidence::new(instance),
             verdict: Verdict::default(),
             damper: Damper::new(patience),
-            recovery: Recovery::default(),
+            recovery: Recovery { max_attempts: recover::MOST, ..Recovery::default() },
             deep_due: 0,
             slow_due: 0,
             remote_due: 0,
             judged: 0,
             told: 0,
-            planned: false,
+            plan: Plan::Due,
+            generation: generation(),
             asking: false,
             rests_until: 0,
             healing: false,
             patience,
+            fresh: true,
             reading: None,
         }
     }
@@ -74,10 +103,14 @@ impl Slot {
     /// Looks at the evidence again; whether the verdict changed. What was counted already does not count as another round.
     pub(super) fn judge(&mut self, limits: &Limits, now: u64) -> bool {
         self.judged = now;
+        self.fresh = false;
         let verdict = classify_by(&self.evidence, limits, &self.patience, now);
         let verdict = self.damper.fold(&self.evidence, verdict, now);
         let changed = verdict != self.verdict;
         self.verdict = verdict;
+        if changed {
+            self.generation = generation();
+        }
         changed
     }
 
@@ -90,7 +123,7 @@ impl Slot {
     }
 
     /// Whether there is anything to plan, or was.
-    pub(super) fn is_ill(&self) -> bool {
+    fn is_ill(&self) -> bool {
         !self.verdict.problems.is_empty() || self.recovery.needed || self.recovery.attempts_last_hour > 0
     }
 
@@ -104,32 +137,89 @@ impl Slot {
             && (instance.health_url.is_none() || evidence.remote.is_some())
     }
 
-    /// Plans what may be done, as a person may; whether the policy may do it, too.
-    pub(super) fn plan(&mut self, session: &Session, ill_at_once: usize, books: &Books) -> bool {
-        self.planned = true;
-        let preview = |context: &Context| recover::preview_by(session, &self.evidence, &self.verdict, context, books);
-        let recovery = preview(&Context::person(ill_at_once));
+    /// What may be done is to be looked for anew. Nothing is planned for what is well, and the books are not read for it.
+    pub(super) fn plan_anew(&mut self) {
+        if self.is_ill() {
+            self.plan = Plan::Due;
+        }
+    }
+
+    /// What is to be asked about it, if anything.
+    pub(super) fn question(&mut self) -> Option<Question> {
+        if self.plan != Plan::Due {
+            return None;
+        }
+        self.plan = Plan::Asked;
+        let rests = self.healing || waits(self.rests_until, now(), millis(REST));
+        Some(Question {
+            id: self.evidence.instance.id.clone(),
+            generation: self.generation,
+            evidence: self.evidence.clone(),
+            verdict: self.verdict.clone(),
+            settled: (!rests).then(|| self.damper.ready_to_act()),
+        })
+    }
+
+    /// What may be done, where that is about the state that it still is in; whether the policy is to do it.
+    pub(super) fn planned(&mut self, answer: &Answer) -> bool {
+        if answer.question.generation != self.generation {
+            return false;
+        }
+        if self.plan == Plan::Asked {
+            self.plan = Plan::Known;
+        }
+        self.recover(answer.recovery.clone());
+        answer.ready && !self.healing
+    }
+
+    /// There is no answer yet, and why.
+    pub(super) fn unplanned(&mut self, why: &str) {
+        if self.plan != Plan::Known && self.verdict.recovery_needed {
+            let refused_because = Some(why.to_owned());
+            self.recover(Recovery { needed: true, plan: Vec::new(), refused_because, ..self.recovery.clone() });
+        }
+    }
+
+    /// What was asked has no answer, or one that came too late.
+    pub(super) fn ask_again(&mut self) {
+        if self.plan == Plan::Asked {
+            self.plan = Plan::Due;
+        }
+    }
+
+    fn recover(&mut self, recovery: Recovery) {
         if recovery != self.recovery {
             self.recovery = recovery;
             self.touch();
         }
-        if self.healing || now() < self.rests_until || !self.recovery.needed || self.recovery.refused_because.is_some()
-        {
-            return false;
-        }
-        let settled = self.damper.ready_to_act();
-        let context = Context { asked_by: AskedBy::Policy, force: false, ill_at_once, settled };
-        recover::preview_by(session, &self.evidence, &self.verdict, &context, books).refused_because.is_none()
     }
 
-    /// Whether something new was measured since it was last shown.
+    /// It is another one now than it was: it was configured, locked or moved.
+    pub(super) fn is_now(&mut self, instance: &Arc<Instance>) {
+        self.evidence.instance = Arc::clone(instance);
+        self.generation = generation();
+        self.measured();
+    }
+
+    /// Whether it has changed since it was last shown.
     pub(super) fn is_touched(&self) -> bool {
         self.reading.is_none()
     }
 
-    /// Something new was measured.
+    /// It is to be shown anew.
     pub(super) fn touch(&mut self) {
         self.reading = None;
+    }
+
+    /// Whether something was measured since it was judged.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.fresh
+    }
+
+    /// Something was measured.
+    pub(super) fn measured(&mut self) {
+        self.fresh = true;
+        self.touch();
     }
 
     /// As it is shown.

@@ -58,8 +58,7 @@ impl Slots {
             if let Some(slot) = self.get_mut(&instance.id)
                 && slot.evidence.instance != *instance
             {
-                slot.evidence.instance = Arc::clone(instance);
-                slot.touch();
+                slot.is_now(instance);
             }
         }
         (come, gone)

@@ -70,7 +70,7 @@ impl Store {
             let instance = &slot.evidence.instance;
             slot.evidence.checks.retain(|name, _| checks.applies(name, instance));
             if slot.evidence.checks.len() != before {
-                slot.touch();
+                slot.measured();
             }
         }
         self.listing = listing;
@@ -95,14 +95,19 @@ impl Store {
                 break;
             }
             // A recovery looks for itself, and finds the monitor free.
-            if slot.deep_due > now || slot.healing || slot.asking {
+            if waits(slot.deep_due, now, interval) || slot.healing || slot.asking {
                 continue;
             }
-            let Some(target) = target(&slot.evidence.instance) else { continue };
+            let Some(mut target) = target(&slot.evidence.instance) else { continue };
+            let process = slot.evidence.fast.as_ref().and_then(|fast| fast.process.get());
+            target.pid = process.filter(|process| process.pid > 0).map(|process| process.pid);
             let first = slot.deep_due == 0;
             // After the first round, they are spread over the interval.
-            slot.deep_due =
-                if first { now + interval * (n + 1) / count } else { slot.deep_due.max(now - interval) + interval };
+            slot.deep_due = if first {
+                now + interval * (n + 1) / count
+            } else {
+                slot.deep_due.clamp(now - interval, now) + interval
+            };
             slot.asking = true;
             targets.push(target);
         }
@@ -116,12 +121,14 @@ impl Store {
         let (mut remote, mut slow) = (Vec::new(), Vec::new());
         for slot in self.slots.iter_mut() {
             let instance = &slot.evidence.instance;
-            if instance.health_url.is_some() && slot.remote_due <= now {
-                slot.remote_due = now + millis(settings.deep.unwrap_or(DEEP));
+            let (deep, often) = (millis(settings.deep.unwrap_or(DEEP)), millis(settings.slow.unwrap_or(SLOW)));
+            if instance.health_url.is_some() && !waits(slot.remote_due, now, deep) {
+                slot.remote_due = now + deep;
                 remote.push(Arc::clone(instance));
             }
-            if costly && instance.qmp.is_some() && instance.power != Power::Stopped && slot.slow_due <= now {
-                slot.slow_due = now + millis(settings.slow.unwrap_or(SLOW));
+            let on = instance.qmp.is_some() && instance.power != Power::Stopped;
+            if costly && on && !waits(slot.slow_due, now, often) {
+                slot.slow_due = now + often;
                 slow.push(Arc::clone(instance));
             }
         }
@@ -169,7 +176,7 @@ impl Store {
     fn put(&mut self, id: &str, set: impl FnOnce(&mut Slot)) {
         if let Some(slot) = self.slots.get_mut(id) {
             set(slot);
-            slot.touch();
+            slot.measured();
         }
     }
 
@@ -184,16 +191,18 @@ impl Store {
         let readings = self.slots.iter_mut().map(Slot::reading).collect();
         Snapshot { at: now, listing, readings, rounds: self.rounds, recoveries: Some(self.recoveries) }
     }
-
-    pub(super) fn save(&mut self, now: u64) -> Result<()> {
-        self.recorder.save(now)
-    }
 }
 
 /// How often QEMU is asked.
 pub(super) const DEEP: Duration = crate::config::defaults::DEEP;
 /// How often the costly probes run.
 const SLOW: Duration = crate::config::defaults::SLOW;
+
+/// Whether its time has not come yet. What is further away than it can have been put was put there before the clock was set
+/// back: nobody waits until the clock has caught up.
+pub(super) fn waits(due: u64, now: u64, interval: u64) -> bool {
+    due > now && due - now <= interval
+}
 
 pub(super) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)

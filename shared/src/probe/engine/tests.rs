@@ -1,7 +1,11 @@
 //! The engine on a tree that stands in for a host.
 
 use super::*;
-use crate::probe::verdict::Status;
+use crate::{
+    probe::verdict::Status,
+    pve::qmp::fake::{fails, returns, serve},
+};
+use serde_json::json;
 use std::{fs, time::Instant};
 
 struct World {
@@ -11,12 +15,17 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    fn with(prepare: impl FnOnce(&Host)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let host = Host::new(dir.path());
         for place in [host.vm_configs(), host.qemu_run(), host.proc()] {
             fs::create_dir_all(place).unwrap();
         }
         fs::write(host.vm_configs().join("111.conf"), "name: a\n").unwrap();
+        prepare(&host);
         let deadline = Deadline::after(Duration::from_secs(30));
         let session = Session::new(host, Config::default(), deadline, Log::new("test", -1), Output::new(true));
         Self { engine: Engine::start(&session).unwrap(), dir }
@@ -82,4 +91,91 @@ fn nothing_is_recovered_that_is_not_there_or_not_ill() {
     assert!(matches!(world.engine.recover("111", true), Err(Refusal::Refused(_))));
     world.engine.stop();
     assert_eq!(world.engine.recover("111", true), Err(Refusal::Refused("the daemon is ending".into())));
+}
+
+/// VM 111 runs, and its machine was stopped by a disk that failed.
+fn ill(host: &Host) {
+    fs::create_dir_all(host.process(4711)).unwrap();
+    fs::write(host.qemu_run().join("111.pid"), "4711\n").unwrap();
+    let line = "/usr/bin/kvm\0-id\0111\0-pidfile\0/var/run/qemu-server/111.pid\0";
+    fs::write(host.process(4711).join("cmdline"), line).unwrap();
+    let stat = "4711 (kvm) S 1 1 1 0 -1 4194624 1 0 0 0 100 50 0 0 20 0 4 0 4711 3000000000 500000 0\n";
+    fs::write(host.process(4711).join("stat"), stat).unwrap();
+    serve(host, 111, |command, _| match command {
+        "query-status" => returns(json!({ "status": "io-error", "running": false })),
+        _ => fails("CommandNotFound", "no such command"),
+    });
+}
+
+#[test]
+fn what_hangs_while_a_recovery_is_planned_holds_up_nobody() {
+    // Who wants to know whether PVE is at work on a VM reads this, and opening a fifo waits for its other end.
+    let world = World::with(|host| {
+        ill(host);
+        fs::create_dir_all(host.qemu_lock()).unwrap();
+        fs::write(host.qemu_lock().join("lock-111.conf"), "").unwrap();
+        nix::unistd::mkfifo(&host.proc_locks(), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    });
+    world.wait(|snapshot| status(snapshot, "111") == Some(Status::Unhealthy));
+    fs::write(world.host().vm_configs().join("112.conf"), "name: b\n").unwrap();
+    world.engine.refresh();
+    world.wait(|snapshot| status(snapshot, "112") == Some(Status::Stopped));
+    let why = |snapshot: &Snapshot| snapshot.reading("111").unwrap().recovery.refused_because.clone();
+    world.wait(|snapshot| why(snapshot).as_deref() == Some(planner::NO_ANSWER));
+    let begun = Instant::now();
+    for _ in 0..3 {
+        assert_eq!(world.engine.recover("111", true), Err(Refusal::Refused(planner::NO_ANSWER.into())));
+    }
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    assert!(world.engine.history("111").is_some());
+
+    let end = fs::OpenOptions::new().write(true).open(world.host().proc_locks()).unwrap();
+    fs::write(world.dir.path().join("locks"), "").unwrap();
+    fs::rename(world.dir.path().join("locks"), world.host().proc_locks()).unwrap();
+    drop(end);
+    let snapshot = world.wait(|snapshot| why(snapshot).as_deref() != Some(planner::NO_ANSWER));
+    assert_eq!(snapshot.reading("111").unwrap().recovery.plan, ["QMP 111: cont"]);
+}
+
+#[test]
+fn a_plan_for_another_state_than_there_is_now_is_not_taken() {
+    use crate::probe::{classify::Patience, classify::samples, service::Recovery};
+    let mut slot = slot::Slot::new(Arc::clone(&samples::evidence(|_, _, _| {}).instance), Patience::default());
+    let recovery = Recovery { needed: true, plan: vec!["a command".into()], ..Recovery::default() };
+    let old = planner::Answer { question: slot.question().unwrap(), recovery: recovery.clone(), ready: true };
+    slot.is_now(&Arc::clone(&old.question.evidence.instance));
+    assert!(!slot.planned(&old) && slot.recovery.plan.is_empty());
+    // It is asked about again, and that answer is taken.
+    assert!(slot.question().is_none());
+    slot.ask_again();
+    let new = planner::Answer { question: slot.question().unwrap(), recovery, ready: true };
+    assert!(slot.planned(&new) && slot.recovery.plan == ["a command"]);
+    slot.healing = true;
+    assert!(!slot.planned(&new), "one is under way already");
+}
+
+#[test]
+fn a_clock_that_is_set_back_keeps_nobody_from_being_asked() {
+    use crate::{
+        config::probe::Settings,
+        probe::{classify::samples, service::Listing},
+    };
+    const HOUR: u64 = 3_600_000;
+    let dir = tempfile::tempdir().unwrap();
+    let settings = Settings { agent: true, ..Settings::default() };
+    let mut store = Store::new(&Host::new(dir.path()), &settings).unwrap();
+    let mut instance = samples::instance();
+    instance.health_url = Some("http://x/health".into());
+    let listing = Listing { at: 1, instances: vec![Arc::new(instance)], ..Listing::default() };
+    store.list(Arc::new(listing), 10 * HOUR);
+    let mut round = |now: u64| {
+        let asked = store.deep_due(now, 9).len();
+        store.slots.iter_mut().for_each(|slot| slot.asking = false);
+        let (remote, slow, _) = store.others_due(now);
+        (asked, remote.len(), slow.len())
+    };
+    assert_eq!([round(10 * HOUR), round(10 * HOUR + 1000)], [(1, 1, 1), (0, 0, 0)]);
+    assert_eq!([round(9 * HOUR), round(9 * HOUR + 1000)], [(1, 1, 1), (0, 0, 0)], "set back by an hour");
+    assert_eq!(round(9 * HOUR + 16_000), (1, 1, 0), "and in step again");
+    assert_eq!(round(11 * HOUR), (1, 1, 1), "set forward");
 }

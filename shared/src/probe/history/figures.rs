@@ -3,7 +3,7 @@
 
 use super::COLUMNS;
 use crate::probe::{
-    evidence::{Deep, Evidence, Fast, Rates},
+    evidence::{Deep, Evidence, Fast, Rates, Remote},
     instance::Reported,
 };
 
@@ -14,8 +14,10 @@ pub(super) struct Marks {
     deep: u64,
     slow: u64,
     reported: u64,
+    remote: u64,
     disk: Option<u64>,
     net: Option<(u64, u64)>,
+    errors: Option<u64>,
 }
 
 impl Marks {
@@ -53,7 +55,31 @@ impl Marks {
         if let Some(slow) = evidence.slow.as_deref().filter(|slow| anew(&mut self.slow, slow.at).is_some()) {
             *frames = slow.frames.get().copied();
         }
+        if let Some(remote) = &evidence.remote
+            && let Some(elapsed) = anew(&mut self.remote, remote.at)
+        {
+            let (measured, reported) = (evidence.fast.is_some(), evidence.instance.reported.is_some());
+            if !measured && !reported {
+                (*cpu, *memory) = (remote.cpu(), remote.memory());
+                self.network(remote, elapsed, [rx, tx, errors]);
+            }
+            if evidence.slow.is_none() {
+                *frames = remote.number(&["/video/estimated_frame_rate"]);
+            }
+        }
         values
+    }
+
+    /// What a report says of its network: rates, or counters of which rates are made.
+    fn network(&mut self, remote: &Remote, elapsed: u64, [rx, tx, errors]: [&mut Option<f64>; 3]) {
+        let counters = remote.count(&["/network/rx_bytes"]).zip(remote.count(&["/network/tx_bytes"]));
+        let bytes = counters.zip(std::mem::replace(&mut self.net, counters));
+        let failed = remote.count(&["/network/rx_errors", "/network/tx_errors"]);
+        let failed = failed.zip(std::mem::replace(&mut self.errors, failed));
+        let told = |key: &str| remote.number(&[key]);
+        *rx = told("/network/rx_bytes_per_second").or_else(|| bytes.and_then(|(n, b)| rate(n.0, b.0, elapsed)));
+        *tx = told("/network/tx_bytes_per_second").or_else(|| bytes.and_then(|(n, b)| rate(n.1, b.1, elapsed)));
+        *errors = told("/network/errors_per_second").or_else(|| failed.and_then(|(n, b)| rate(n, b, elapsed)));
     }
 }
 

@@ -11,7 +11,7 @@ mod save;
 #[cfg(test)]
 mod tests;
 
-pub use record::{Record, read};
+pub use record::{Record, read, unreadable};
 pub use ring::{COLUMNS, Point};
 pub use save::Save;
 
@@ -125,7 +125,7 @@ impl Recorder {
         let vms = u64::try_from(self.entries.len()).unwrap_or(u64::MAX);
         let period = PERIOD.saturating_mul(vms.div_ceil(VMS_A_PERIOD).max(1));
         // A clock that was set back must not make this wait until it has caught up.
-        (now.abs_diff(self.saved) >= period).then(|| self.take(now))
+        (now.abs_diff(self.saved) >= period).then(|| self.rest(now))
     }
 
     /// Writes what is new, when that is due.
@@ -133,12 +133,13 @@ impl Recorder {
         self.due(now).map_or(Ok(()), Save::write)
     }
 
-    /// Writes what is new: at the end of the daemon.
+    /// Writes what is new.
     pub fn save(&mut self, now: u64) -> Result<()> {
-        self.take(now).write()
+        self.rest(now).write()
     }
 
-    fn take(&mut self, now: u64) -> Save {
+    /// What is new, whether it is due or not: at the end of the daemon.
+    pub fn rest(&mut self, now: u64) -> Save {
         let before = std::mem::replace(&mut self.saved, now);
         let since = if before > now { now.saturating_sub(PERIOD) } else { before };
         self.entries.retain(|_, entry| now.saturating_sub(entry.heard) < KEPT);

@@ -6,9 +6,16 @@ use super::{
     log::{Entry, Log},
     ring::{Point, Ring, digits},
 };
-use crate::{host::Host, probe::verdict::Status, report::Table};
+use crate::{
+    host::{Host, read_if_there},
+    probe::verdict::Status,
+    report::Table,
+};
 use serde_json::Value;
-use std::time::{Duration, UNIX_EPOCH};
+use std::{
+    path::PathBuf,
+    time::{Duration, UNIX_EPOCH},
+};
 
 /// So many events are shown as text.
 const SHOWN: usize = 20;
@@ -44,6 +51,13 @@ pub fn read(host: &Host, id: &str) -> Option<Record> {
     });
     let record = Record { id: id.to_owned(), readings: ring.points().collect(), events: log.iter().cloned().collect() };
     (!record.readings.is_empty() || !record.events.is_empty()).then_some(record)
+}
+
+/// Why what is on disk cannot be read, where there is something.
+pub fn unreadable(host: &Host) -> Option<String> {
+    let Files { readings, events } = Files::new(host);
+    let why = |path: &PathBuf| read_if_there(path).err().map(|error| format!("{}: {error}", host.shown(path)));
+    [readings, events].iter().find_map(why)
 }
 
 impl Record {

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     config::probe::{Class, Origin},
     probe::{
-        evidence::{Deep, Disk, Evidence, Qmp, Vnc},
+        evidence::{Deep, Disk, Evidence, Qmp, Remote, Vnc},
         figure::Figure,
         instance::{Instance, Reported},
         service::Recovery,
@@ -54,6 +54,7 @@ fn deep(at: u64, written_bytes: u64) -> Deep {
         at,
         took: 7,
         qmp: Qmp::Ok,
+        answered: Some(11),
         run_state: Figure::unknown("test", none()),
         disks: Figure::known("test", vec![Disk { written_bytes, ..Disk::default() }]),
         guest_memory: Figure::unknown("test", none()),
@@ -250,4 +251,49 @@ proptest! {
         recorder.save(START).unwrap();
         let _ = read(&host, "1").map(|record| record.text());
     }
+}
+
+#[test]
+fn what_a_pod_reports_of_itself_is_recorded() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut recorder = Recorder::new(&Host::new(dir.path()));
+    let mut tell = |at: u64, report: Result<Value, String>| {
+        let mut pod = reading("pod", Status::Healthy, &[]);
+        pod.evidence.remote = Some(Arc::new(Remote { at, url: "http://x".into(), report, unreachable: false }));
+        recorder.reading(&pod, at);
+    };
+    let seed = |rx_errors: u64| {
+        json!({
+            "performance": { "cpu_usage": 25, "memory_usage": 50.5, "qemu_cpu": "12.0", "qemu_memory": null },
+            "network": { "rx_errors": rx_errors, "tx_errors": 0 }, "video": { "estimated_frame_rate": 18 },
+        })
+    };
+    let ours = json!({
+        "performance": { "qemu_cpu": 7.5, "cpu_usage": 99, "qemu_memory": 10 },
+        "network": { "rx_bytes_per_second": 1000, "tx_bytes_per_second": 500, "errors_per_second": 0 },
+    });
+    tell(START, Ok(seed(5)));
+    tell(START + 10_000, Ok(seed(25)));
+    // Nothing new, none at all, and nothing that could be a figure.
+    tell(START + 10_000, Ok(seed(25)));
+    tell(START + 20_000, Err("no answer".into()));
+    tell(START + 30_000, Ok(json!({ "performance": { "cpu_usage": -4, "memory_usage": [1] }, "network": 7 })));
+    tell(START + 40_000, Ok(ours));
+    let document = recorder.document("pod").unwrap();
+    let readings = document["readings"].as_array().unwrap();
+    let figures = ["cpu", "memory", "rx", "tx", "errors", "frames"];
+    let of = |n: usize| figures.map(|key| readings[n][key].as_f64());
+    assert_eq!(of(0), [Some(25.0), Some(50.5), None, None, None, Some(18.0)]);
+    assert_eq!(of(1), [Some(25.0), Some(50.5), None, None, Some(2.0), Some(18.0)]);
+    assert!((2..5).all(|n| n >= readings.len() - 1 || of(n) == [None; 6]), "{document}");
+    assert_eq!(of(readings.len() - 1), [Some(7.5), Some(10.0), Some(1000.0), Some(500.0), Some(0.0), None]);
+}
+
+#[test]
+fn a_record_that_cannot_be_read_is_told_as_that() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = Host::new(dir.path());
+    assert_eq!(unreadable(&host), None);
+    fs::create_dir_all(host.lib_dir().join("probe/events.jsonl")).unwrap();
+    assert_eq!(unreadable(&host).as_deref(), Some("/var/lib/pve-hooks/probe/events.jsonl: not a regular file"));
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     config::probe::{Class, Origin},
     probe::{
-        evidence::{Checked, Counters, Deep, Disk, Evidence, Fast, NicReading, Path, Qmp, Rates, Vnc},
+        evidence::{Checked, Counters, Deep, Disk, Evidence, Fast, NicReading, Path, Qmp, Rates, Remote, Vnc},
         figure::Figure,
         instance::{Instance, Reported},
         service::{Listing, Recoveries, Recovery, Rounds},
@@ -64,6 +64,7 @@ fn deep() -> Deep {
         at: NOW - 9000,
         took: 2,
         qmp: Qmp::Ok,
+        answered: Some(11),
         run_state: known("io-error".into()),
         disks: known(vec![Disk { name: "drive-scsi0".into(), written_bytes: 5, failed_writes: 1, ..Disk::default() }]),
         guest_memory: unknown(),
@@ -378,4 +379,37 @@ proptest! {
             prop_assert_eq!(&info.1[1].1, &shown(&name));
         }
     }
+}
+
+#[test]
+fn what_a_pod_reports_of_itself_is_told_and_only_where_nothing_was_measured() {
+    let report = serde_json::json!({
+        "performance": { "cpu_usage": 25, "memory_usage": 50, "memory_bytes": 1024 },
+        "network": { "rx_bytes": 10, "tx_bytes": 20, "rx_errors": 1, "tx_errors": 2, "rx_dropped": 1 },
+        "video": { "estimated_frame_rate": 18, "vnc_available": true }, "audio": { "estimated_level": "loud" },
+    });
+    let remote = Remote { at: NOW, url: "http://x".into(), report: Ok(report), unreachable: false };
+    let mut pod = listed(7, Status::Stopped);
+    pod.evidence.remote = Some(Arc::new(remote.clone()));
+    let told = parse(&text(vec![pod], Format::Text004), Format::Text004).unwrap();
+    let value = |name: &str| told.iter().find(|((series, _), _)| series == name).map(|(_, value)| *value);
+    for (name, expected) in [
+        ("vm_probe_cpu_ratio", Some(0.25)),
+        ("vm_probe_memory_ratio", Some(0.5)),
+        ("vm_probe_memory_bytes", Some(1024.0)),
+        ("vm_probe_net_in_bytes_total", Some(20.0)),
+        ("vm_probe_net_out_bytes_total", Some(10.0)),
+        ("vm_probe_net_errors_total", Some(3.0)),
+        ("vm_probe_net_drops_total", None),
+        ("vm_probe_frames_hertz", Some(18.0)),
+        ("vm_probe_audio_level_ratio", None),
+        ("vm_probe_vnc_up", Some(1.0)),
+    ] {
+        assert!(FAMILIES.iter().any(|family| family.sample() == name), "{name}");
+        assert_eq!(value(name), expected, "{name}");
+    }
+    let mut here = full("111", "a");
+    here.evidence.remote = Some(Arc::new(remote));
+    let told = parse(&text(vec![here], Format::Text004), Format::Text004).unwrap();
+    assert!(!told.keys().any(|(_, labels)| labels.contains(&("nic".into(), "all".into()))));
 }

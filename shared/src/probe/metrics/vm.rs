@@ -2,7 +2,7 @@
 
 use super::write::Samples;
 use crate::probe::{
-    evidence::{Agent, Disk, Fast, NicReading, Path, Qmp, Vnc},
+    evidence::{Agent, Counters, Disk, Fast, NicReading, Path, Qmp, Remote, Vnc},
     figure::Figure,
     service::Reading,
 };
@@ -40,9 +40,15 @@ fn fast<T>(reading: &Reading, figure: fn(&Fast) -> &Figure<T>) -> Option<&T> {
     reading.evidence.fast.as_deref().and_then(|fast| figure(fast).get())
 }
 
+/// What an instance says of itself, where nothing of it is measured from here.
+fn remote(reading: &Reading) -> Option<&Remote> {
+    reading.evidence.remote.as_deref().filter(|_| reading.evidence.fast.is_none())
+}
+
 pub(super) fn cpu(reading: &Reading, samples: &mut Samples<'_>) {
     let reported = || reading.evidence.instance.reported.as_ref()?.cpu;
-    let ratio = fast(reading, |fast| &fast.cpu).map(|percent| percent / 100.0).or_else(reported);
+    let own = || remote(reading)?.cpu().map(|percent| percent / 100.0);
+    let ratio = fast(reading, |fast| &fast.cpu).map(|percent| percent / 100.0).or_else(reported).or_else(own);
     samples.value(ratio.map(short));
 }
 
@@ -52,7 +58,9 @@ pub(super) fn memory_ratio(reading: &Reading, samples: &mut Samples<'_>) {
         let reported = reading.evidence.instance.reported.as_ref()?;
         Some(reported.memory? as f64 / reported.memory_total.filter(|total| *total > 0)? as f64)
     };
-    let ratio = fast(reading, |fast| &fast.memory_percent).map(|percent| percent / 100.0).or_else(reported);
+    let own = || remote(reading)?.memory().map(|percent| percent / 100.0);
+    let ratio =
+        fast(reading, |fast| &fast.memory_percent).map(|percent| percent / 100.0).or_else(reported).or_else(own);
     samples.value(ratio.map(short));
 }
 
@@ -62,7 +70,8 @@ fn short(ratio: f64) -> f64 {
 }
 
 pub(super) fn memory_bytes(reading: &Reading, samples: &mut Samples<'_>) {
-    samples.value(fast(reading, |fast| &fast.memory).copied());
+    let own = || remote(reading)?.count(&["/performance/memory_bytes"]);
+    samples.value(fast(reading, |fast| &fast.memory).copied().or_else(own));
 }
 
 pub(super) fn pressure(reading: &Reading, samples: &mut Samples<'_>) {
@@ -78,22 +87,28 @@ fn nics(reading: &Reading) -> impl Iterator<Item = &NicReading> {
 
 /// What the host transmits comes in to the guest.
 pub(super) fn net_in(reading: &Reading, samples: &mut Samples<'_>) {
-    each_counter(reading, samples, |counters| counters.tx_bytes);
+    each_counter(reading, samples, &["/network/tx_bytes"], |counters| counters.tx_bytes);
 }
 
 pub(super) fn net_out(reading: &Reading, samples: &mut Samples<'_>) {
-    each_counter(reading, samples, |counters| counters.rx_bytes);
+    each_counter(reading, samples, &["/network/rx_bytes"], |counters| counters.rx_bytes);
 }
 
 pub(super) fn net_errors(reading: &Reading, samples: &mut Samples<'_>) {
-    each_counter(reading, samples, |counters| counters.rx_errors.saturating_add(counters.tx_errors));
+    let own = ["/network/rx_errors", "/network/tx_errors"];
+    each_counter(reading, samples, &own, |counters| counters.rx_errors.saturating_add(counters.tx_errors));
 }
 
 pub(super) fn net_drops(reading: &Reading, samples: &mut Samples<'_>) {
-    each_counter(reading, samples, |counters| counters.rx_dropped.saturating_add(counters.tx_dropped));
+    let own = ["/network/rx_dropped", "/network/tx_dropped"];
+    each_counter(reading, samples, &own, |counters| counters.rx_dropped.saturating_add(counters.tx_dropped));
 }
 
-fn each_counter(reading: &Reading, samples: &mut Samples<'_>, value: fn(&crate::probe::evidence::Counters) -> u64) {
+/// Of each card; a report of its own has them of all cards together.
+fn each_counter(reading: &Reading, samples: &mut Samples<'_>, own: &[&str], value: fn(&Counters) -> u64) {
+    if let Some(count) = remote(reading).and_then(|remote| remote.count(own)) {
+        samples.labelled(&[("nic", "all")], count);
+    }
     for nic in nics(reading) {
         if let Some(counters) = nic.counters.get() {
             samples.labelled(&[("nic", &nic.key)], value(counters));
@@ -147,7 +162,11 @@ pub(super) fn vnc(reading: &Reading, samples: &mut Samples<'_>) {
     match reading.evidence.deep.as_deref().map(|deep| &deep.vnc) {
         Some(Vnc::Banner(_)) => samples.value(true),
         Some(Vnc::Silent | Vnc::Refused | Vnc::Absent) => samples.value(false),
-        Some(Vnc::Unknown(_) | Vnc::NotAsked) | None => {}
+        Some(Vnc::Unknown(_) | Vnc::Stranger(_) | Vnc::NotAsked) => {}
+        None => {
+            let report = remote(reading).and_then(|remote| remote.report.as_ref().ok());
+            samples.value(report.and_then(|report| report.pointer("/video/vnc_available")?.as_bool()));
+        }
     }
 }
 
@@ -158,12 +177,12 @@ pub(super) fn vnc_clients(reading: &Reading, samples: &mut Samples<'_>) {
 
 pub(super) fn frames(reading: &Reading, samples: &mut Samples<'_>) {
     let frames = reading.evidence.slow.as_deref().and_then(|slow| slow.frames.get());
-    samples.value(frames.copied());
+    samples.value(frames.copied().or_else(|| remote(reading)?.number(&["/video/estimated_frame_rate"])));
 }
 
 pub(super) fn audio(reading: &Reading, samples: &mut Samples<'_>) {
     let level = reading.evidence.slow.as_deref().and_then(|slow| slow.audio_level.get());
-    samples.value(level.copied());
+    samples.value(level.copied().or_else(|| remote(reading)?.number(&["/audio/estimated_level"])));
 }
 
 pub(super) fn agent(reading: &Reading, samples: &mut Samples<'_>) {

@@ -58,6 +58,12 @@ pub(super) fn append(session: &Session, entry: &Entry) {
     }
 }
 
+/// Why the journal cannot be read, where there is one: then nobody may say that there was no recovery.
+pub fn unreadable(host: &Host) -> Option<String> {
+    let path = path(host);
+    read_if_there(&path).err().map(|error| format!("{}: {error}", host.shown(&path)))
+}
+
 /// The recoveries, of one instance or of all, oldest first. What was begun and never ended was interrupted, unless it is
 /// under way.
 pub fn entries(host: &Host, id: Option<&str>) -> Vec<Entry> {

@@ -4,12 +4,13 @@ use crate::{deadline::Deadline, host::Host, probe::classify::clean, probe::evide
 use nix::sys::statvfs::{FsFlags, statvfs};
 use serde_json::Value;
 use std::{
+    collections::{BTreeMap, btree_map::Entry},
     fs,
     os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
-    sync::mpsc,
+    sync::{Mutex, PoisonError, mpsc},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// How long a storage may take to say how full it is: a dead NFS server never does.
@@ -53,24 +54,51 @@ fn one(host: &Host, disk: &Disk, deadline: &Deadline) -> Cause {
     };
     let path = if host.is_live() { PathBuf::from(&file) } else { host.at(&file) };
     let shown = clean(&file);
-    let (send, receive) = mpsc::channel();
-    // A storage that does not answer holds up this thread alone.
-    thread::spawn(move || send.send(storage(&path)));
-    match receive.recv_timeout(deadline.remaining()) {
-        Err(_) => Cause::Still(format!("the storage of {shown} does not answer")),
-        Ok(Err(why)) => Cause::Still(format!("{shown}: {why}")),
-        Ok(Ok(Storage::Device)) => {
+    match patiently(&path, deadline, storage) {
+        None => Cause::Still(format!("the storage of {shown} does not answer")),
+        Some(Err(why)) => Cause::Still(format!("{shown}: {why}")),
+        Some(Ok(Storage::Device)) => {
             Cause::Unknown(format!("{shown} is a device: how full its storage is cannot be told from here"))
         }
-        Ok(Ok(Storage::ReadOnly)) => Cause::Still(format!("the storage of {shown} is read-only")),
-        Ok(Ok(Storage::Room { free, size })) if free < ROOM.min(size / PART) => {
+        Some(Ok(Storage::ReadOnly)) => Cause::Still(format!("the storage of {shown} is read-only")),
+        Some(Ok(Storage::Room { free, size })) if free < ROOM.min(size / PART) => {
             Cause::Still(format!("the storage of {shown} has only {} KiB of space left", free / 1024))
         }
-        Ok(Ok(Storage::Room { .. })) if full => Cause::Gone,
-        Ok(Ok(Storage::Room { .. })) => {
+        Some(Ok(Storage::Room { .. })) if full => Cause::Gone,
+        Some(Ok(Storage::Room { .. })) => {
             Cause::Unknown(format!("{name} failed, and what was wrong with {shown} is not known"))
         }
     }
+}
+
+/// Looks at a path in a thread of its own, as a storage that does not answer holds that up for ever. Where one hangs already,
+/// no other is sent after it.
+fn patiently<T: Send + 'static>(path: &Path, deadline: &Deadline, look: fn(&Path) -> T) -> Option<T> {
+    static SENT: Mutex<BTreeMap<PathBuf, Instant>> = Mutex::new(BTreeMap::new());
+    let sent = || SENT.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
+        match sent().entry(path.to_owned()) {
+            Entry::Vacant(place) => {
+                place.insert(Instant::now());
+                break;
+            }
+            Entry::Occupied(place) if place.get().elapsed() > ANSWER || deadline.expired() => return None,
+            Entry::Occupied(_) => {}
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    let (send, receive) = mpsc::channel();
+    let own = path.to_owned();
+    let begun = thread::Builder::new().name("storage".into()).spawn(move || {
+        let told = look(&own);
+        sent().remove(&own);
+        let _ = send.send(told);
+    });
+    if begun.is_err() {
+        sent().remove(path);
+        return None;
+    }
+    receive.recv_timeout(deadline.remaining()).ok()
 }
 
 enum Storage {
@@ -129,6 +157,24 @@ mod tests {
         assert!(matches!(look(&[]), Cause::Unknown(_)));
         let both = [disk("failed", "/disk.qcow2"), disk("nospace", "/missing.qcow2")];
         assert_eq!(look(&both), Cause::Still("/missing.qcow2: No such file or directory (os error 2)".into()));
+    }
+
+    #[test]
+    fn a_storage_that_hangs_is_not_looked_at_again_and_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("fifo");
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        // Opening a fifo waits for its other end as statvfs waits for a server.
+        let look = |path: &Path| fs::read_to_string(path).unwrap();
+        let soon = || Deadline::after(Duration::from_millis(50));
+        let begun = Instant::now();
+        assert_eq!([patiently(&path, &soon(), look), patiently(&path, &soon(), look)], [None, None]);
+        assert!(begun.elapsed() < Duration::from_secs(2));
+        // A second one would take the place of the first, and wait for another end.
+        fs::write(&path, "once").unwrap();
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "a file").unwrap();
+        assert_eq!(patiently(&path, &Deadline::after(Duration::from_secs(9)), look).as_deref(), Some("a file"));
     }
 
     proptest! {

@@ -676,3 +676,18 @@ fn killed_at(crash: &str) -> bool {
     assert!(!audit.is_empty() && audit.len() <= spent, "{crash}: {audit:?}");
     died
 }
+
+#[test]
+fn a_journal_that_cannot_be_read_is_no_journal_without_recoveries() {
+    let world = World::new("io-error");
+    assert_eq!(audit::unreadable(&world.host()), None, "there is none yet");
+    world.run(&policy()).unwrap();
+    assert_eq!(audit::unreadable(&world.host()), None);
+    let path = world.host().lib_dir().join("probe-audit.jsonl");
+    fs::remove_file(&path).unwrap();
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    assert_eq!(
+        audit::unreadable(&world.host()).as_deref(),
+        Some("/var/lib/pve-hooks/probe-audit.jsonl: not a regular file")
+    );
+}

@@ -5,7 +5,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::{api, file, known::Known, kubernetes, local, patient::Patient, told};
+use super::{api, file, known::Known, kubernetes, local, told};
 use crate::{
     clock,
     config::probe::{Origin, Settings},
@@ -15,6 +15,7 @@ use crate::{
     kubernetes::{Cluster, Follow, Pace},
     probe::{
         instance::Instance,
+        patient::Patient,
         service::{Attempt, Listing},
     },
     pve::api::Client,

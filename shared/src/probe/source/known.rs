@@ -24,6 +24,7 @@ pub(super) struct Configured {
     pub name: String,
     pub lock: Option<String>,
     pub template: bool,
+    pub onboot: bool,
     pub hardware: Hardware,
 }
 
@@ -33,6 +34,7 @@ impl Configured {
             name: plain(&config.name, NAME),
             lock: config.lock.as_deref().map(|lock| plain(lock, NAME)),
             template: config.template,
+            onboot: config.onboot,
             hardware: hardware(config),
         }
     }

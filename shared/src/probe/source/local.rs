@@ -103,6 +103,7 @@ impl Tree<'_> {
         }
         instance.lock = configured.lock;
         instance.template = configured.template;
+        instance.onboot = configured.onboot;
         instance.hardware = Some(configured.hardware);
         instance
     }

@@ -6,7 +6,6 @@ mod file;
 mod known;
 mod kubernetes;
 mod local;
-mod patient;
 mod tasks;
 
 pub use directory::Directory;

@@ -27,6 +27,8 @@ pub enum Trouble {
         /// QEMU's own words.
         desc: String,
     },
+    /// Somebody else answers in the place of the VM's QEMU: who.
+    Stranger(String),
     /// The kernel refused; its words.
     System(String),
 }
@@ -44,6 +46,7 @@ impl Trouble {
             Self::Busy | Self::Full => Fault::busy(text).next("try again in a moment"),
             Self::NoAnswer => Fault::wedged(text).next(format!("qm status {vmid} --verbose")),
             Self::Absent | Self::Refused | Self::Closed => Fault::problem(text).next(format!("qm status {vmid}")),
+            Self::Stranger(_) => Fault::refused(text).next(format!("ls -l /run/qemu-server/{vmid}.*")),
             Self::Garbage(_) | Self::Failed { .. } | Self::System(_) => Fault::problem(text),
         }
     }
@@ -57,6 +60,7 @@ impl fmt::Display for Trouble {
             Self::Full => f.write_str("the queue of its monitor is full"),
             Self::Busy => f.write_str("its monitor is busy with another client"),
             Self::NoAnswer => f.write_str("QEMU's monitor does not answer"),
+            Self::Stranger(who) => write!(f, "it is not this VM's: {who}"),
             Self::Closed => f.write_str("QEMU closed the session with its monitor"),
             Self::Garbage(what) => write!(f, "its monitor sent what is not its protocol: {what}"),
             Self::Failed { class, desc } if class == "GenericError" => write!(f, "QEMU says: {desc}"),

@@ -34,6 +34,11 @@ pub(crate) fn dial(path: &Path) -> Result<OwnedFd, Trouble> {
     Ok(fd)
 }
 
+/// The process that listens at the other end, as this one sees it; `None` where it is in a world of its own.
+pub(crate) fn process(socket: &impl AsFd) -> Option<i32> {
+    getsockopt(socket, PeerCredentials).ok().map(|peer| peer.pid()).filter(|pid| *pid > 0)
+}
+
 /// A connection.
 #[derive(Debug)]
 pub(crate) struct Wire {
@@ -51,7 +56,7 @@ impl Wire {
 
     /// The process that listens at the other end.
     pub(crate) fn process(&self) -> Option<i32> {
-        getsockopt(&self.stream, PeerCredentials).ok().map(|peer| peer.pid()).filter(|pid| *pid > 0)
+        process(&self.stream)
     }
 
     /// Sends all of it.

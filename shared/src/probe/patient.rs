@@ -3,7 +3,7 @@
 use crate::deadline::Deadline;
 use std::{
     io,
-    sync::mpsc::{Receiver, RecvTimeoutError, channel},
+    sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel},
     thread,
 };
 
@@ -30,7 +30,7 @@ impl<T: Send + 'static> Patient<T> {
             pending
         } else {
             let (sender, receiver) = channel();
-            thread::Builder::new().name("discovery".to_owned()).spawn(move || {
+            thread::Builder::new().name("patient".to_owned()).spawn(move || {
                 let _ = sender.send(work());
             })?;
             receiver
@@ -43,6 +43,15 @@ impl<T: Send + 'static> Patient<T> {
             }
             Err(RecvTimeoutError::Disconnected) => Err(io::Error::other("its thread ended without an answer")),
         }
+    }
+
+    /// Whether what was begun before still has no answer. One that has come since is nobody's any more.
+    pub(super) fn hangs(&mut self) -> bool {
+        let hangs = self.pending.as_ref().is_some_and(|pending| matches!(pending.try_recv(), Err(TryRecvError::Empty)));
+        if !hangs {
+            self.pending = None;
+        }
+        hangs
     }
 }
 
@@ -71,10 +80,12 @@ mod tests {
         };
         assert_eq!(patient.ask(&soon, work).unwrap(), None);
         assert_eq!(patient.ask(&Deadline::after(Duration::from_millis(20)), || 8).unwrap(), None);
+        assert!(patient.hangs());
         release.send(()).unwrap();
         let later = Deadline::after(Duration::from_secs(5));
         assert_eq!(patient.ask(&later, || 9).unwrap(), Some(7), "it is the one that was begun first");
         assert_eq!(patient.ask(&later, || 9).unwrap(), Some(9));
         assert_eq!(begun.load(Ordering::SeqCst), 1);
+        assert!(!patient.hangs());
     }
 }
