@@ -133,13 +133,6 @@ reset_files() {
     link_snippets
 }
 
-link_snippets() {
-    local p
-    for p in $LAB_PROGRAMS; do
-        [[ -e /var/lib/vz/snippets/$p ]] || ln -s "/usr/sbin/$p" "/var/lib/vz/snippets/$p"
-    done
-}
-
 # Fails, with the difference on stdout, when the machine cannot be brought back.
 reset_ground() {
     stop_all || { echo "a process does not end: $REPLY" && return 1; }

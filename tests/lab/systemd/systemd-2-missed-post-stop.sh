@@ -1,0 +1,28 @@
+# post-stop never comes, and nobody does anything: the timer returns the GPU within a minute, and before that leaves it alone.
+# timeout: 300
+. "$LAB/guest/systemd/lib.sh"
+unit=pve-hooks-reconcile
+# fired_since TIME: the timer started the unit after TIME, and that has ended.
+fired_since() { [[ $(property LastTriggerUSec $unit.timer) != "$1" ]] && inactive $unit.service; }
+
+expect_exit 0 systemctl is-active $unit.timer
+expect_exit 0 qm start 111
+# The worst moment for a stop: right after it has looked, and found the VM running.
+fired=$(property LastTriggerUSec $unit.timer)
+wait_for 90 fired_since "$fired" || fail "the timer does not fire"
+vm_holds "$(vm_pid 111)" || fail "the timer took the GPU from a running VM"
+: >/run/lab/knob/no-post-stop
+fired=$(property LastTriggerUSec $unit.timer)
+expect_exit 0 qm stop 111
+expect_phases 111 "pre-start post-start pre-stop"
+expect_vfio
+stopped=$(uptime_us)
+wait_for 120 is_driver "$SND" snd_hda_intel || fail "after two minutes still on $(driver_of "$SND")"
+wait_for 30 fired_since "$fired" || fail "it was not the timer, which last fired at $fired"
+[[ $(property Result $unit.service) == success ]] || fail "$unit.service: $(property Result $unit.service)"
+expect_host
+expect_locks_free
+# When it began, by systemd's clock: how long it then takes is emulation's.
+took=$(($(property InactiveExitTimestampMonotonic $unit.service) - stopped))
+((0 < took && took <= 60000000)) || fail "the unit began $((took / 1000)) ms after the stop"
+note "the timer came $((took / 1000000)) s after the stop"

@@ -1,0 +1,31 @@
+# The units: systemd finds nothing to complain of, and what they start works as they start it.
+# timeout: 120
+. "$LAB/guest/systemd/lib.sh"
+units=()
+for f in "$LAB"/../../systemd/*; do units+=("/usr/lib/systemd/system/${f##*/}"); done
+expect_exit 0 systemd-analyze verify --man=no "${units[@]}"
+[[ ! ${ALL//[[:space:]]/} ]] || fail "systemd complains"
+
+# lives: it answers, asked without a program.
+lives() {
+    local fd line=''
+    { exec {fd}<>/dev/tcp/127.0.0.1/8080; } 2>/dev/null || return 1
+    printf 'GET /livez HTTP/1.0\r\nHost: 127.0.0.1:8080\r\n\r\n' >&"$fd"
+    read -rt 10 -u "$fd" line
+    exec {fd}>&-
+    [[ $line == HTTP/1.?\ 200* ]]
+}
+started=vm-probe.service
+[[ ! -e /usr/lib/systemd/system/vm-probe.socket ]] || started=vm-probe.socket
+expect_exit 0 systemctl start $started
+wait_for 30 lives || fail "vm-probe does not answer after 'systemctl start $started'"
+expect_exit 0 systemctl is-active vm-probe.service
+expect_exit 0 systemctl stop $started vm-probe.service
+expect_exit 0 systemctl show -p Result -p ExecMainStatus vm-probe.service
+expect_text Result=success
+! lives || fail "vm-probe answers although it was stopped"
+
+[[ -e /usr/lib/systemd/system/coral-check.service ]] || exit 0
+expect_exit 0 systemctl start coral-check.service
+expect_exit 0 systemctl start coral-check.timer
+expect_exit 0 systemctl stop coral-check.timer
