@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import messages
 import yaml
 
 SCRATCH = Path(sys.argv[1])
@@ -128,9 +129,12 @@ def promql(page, line, file):
 
 
 def every_block():
+    before = None
     for page, line, language, place, preparation, file in blocks():
         if language == "sh":
             sh(page, line, place, preparation, file)
+        elif (language, place) == ("text", "output") and before != (page, "sh"):
+            complain(page, line, "a sample stands right behind the block that it is the output of")
         elif language == "toml":
             toml(page, line, file)
         elif language == "yaml":
@@ -141,6 +145,34 @@ def every_block():
             complain(page, line, f"nothing checks a block of the kind {language!r} {place!r}")
         elif language == "none" and page.name != "inside.md":
             complain(page, line, "a block has to say what it is")
+        before = (page, language) if place in PLAYED else None
+
+
+# --- commands and states in the text
+
+PROGRAMS = ("pve-hook", "gpu-bind", "usb-reset", "coral-check", "vm-probe")
+
+
+def inline():
+    """Commands of ours between backticks: their verbs and options have to be there."""
+    for page in PAGES:
+        for number, line in prose(page):
+            for command in re.findall(r"`([^`]+)`", line):
+                words = command.split()
+                if words and words[0] in PROGRAMS and len(words) > 1:
+                    code, said = call(*words, "--help")
+                    count["inline commands"] = count.get("inline commands", 0) + 1
+                    if code:
+                        complain(page, number, f"{command}: {said.splitlines()[0]}")
+
+
+def states():
+    """Every state that a Coral can have stands on its page."""
+    words = re.findall(r"^    \w+ = \"(\w+)\";$", Path("shared/src/coral/finding.rs").read_text(), re.M)
+    text = Path("docs/coral-frigate.md").read_text()
+    for word in words or ["(none found)"]:
+        if f"`{word}`" not in text:
+            complain("docs/coral-frigate.md", 0, f"the state {word} is missing")
 
 
 # --- links
@@ -188,56 +220,11 @@ def links():
 
 # --- messages
 
-# What stands in a message for a value: numbers, addresses, names, quoted words, paths, and the shortest words between them.
-VALUE = re.compile(
-    r"""VM|pid|has|open|Mb|\d+\w*|\(?kvm\)?|\([a-z0-9]+\)|"[^"]*"|/[\w/.-]+|(?=.*\d)[0-9a-f:.\-]+|\w+=[\w:-]+|tap\w+|usb\d|[\W_]+"""
-)
-MARKS = " :;,."
-LEAST = 8
 
-
-def literals():
-    """The pieces between the holes of every string that the programs can print, the longest first."""
-    pieces = set()
-    for file in [*Path("shared/src").rglob("*.rs"), *Path("bins").glob("*/src/**/*.rs")]:
-        if file.stem.endswith("tests") or {"tests", "testdata"} & set(file.parts):
-            continue
-        text = file.read_text().split("#[cfg(test)]\nmod tests {")[0]
-        text = re.sub(r"^\s*//.*$", "", text, flags=re.M)
-        text = re.sub(r"\\\n\s*", "", text)
-        for string in re.findall(r'"((?:[^"\\\n]|\\.)*)"', text):
-            pieces.update(piece.strip(MARKS) for piece in re.split(r"\{[^{}]*\}", string.replace('\\"', '"')))
-    return sorted((piece for piece in pieces if len(piece) >= LEAST), key=len, reverse=True)
-
-
-def outputs():
-    """What was really said: the transcripts, and the samples of the pages, which the lab and the field compare."""
-    files = [*Path("tests/cli").glob("*/*.trycmd"), *(SCRATCH / "blocks").rglob("*.text.output.")]
-    return "\n".join(file.read_text() for file in files)
-
-
-def unsaid(message, pieces, said):
-    """The words of a message that no program says; none when it is found in a transcript as it stands."""
-    if re.search(".*".join(map(re.escape, message.split("…"))), said):
-        return ""
-    found = False
-    rest = []
-    for fragment in message.split("…"):
-        for piece in pieces:
-            if piece in fragment:
-                fragment = fragment.replace(piece, "\0")
-                found = True
-        # A message may begin or stop within a string.
-        for part in filter(None, (part.strip(MARKS) for part in fragment.split("\0"))):
-            if len(part) >= LEAST and any(part in piece for piece in pieces):
-                found = True
-            else:
-                rest += [word for word in part.split() if not VALUE.fullmatch(word.strip(MARKS))]
-    return " ".join(rest) if found else message
-
-
-def messages():
-    pieces, said = literals(), outputs()
+def tables():
+    """What the tables of messages say that the programs say."""
+    transcripts = [*Path("tests/cli").glob("*/*.trycmd"), *(SCRATCH / "blocks").rglob("*.text.output.")]
+    pieces, said = messages.literals(), "\n".join(file.read_text() for file in transcripts)
     for page in PAGES:
         table = False
         for number, line in prose(page):
@@ -248,13 +235,15 @@ def messages():
             elif table:
                 for message in re.findall(r"`([^`]+)`", line.split("|")[1]):
                     count["messages"] = count.get("messages", 0) + 1
-                    if left := unsaid(message, pieces, said):
+                    if left := messages.unsaid(message, pieces, said):
                         complain(page, number, f"no program says {message!r} (not found: {left!r})")
 
 
 every_block()
+inline()
+states()
 links()
-messages()
+tables()
 for text in wrong:
     print(text, file=sys.stderr)
 told = ", ".join(f"{number} {what}" for what, number in sorted(count.items()))
