@@ -98,7 +98,7 @@ play_block() {
 
 # play PAGE PLACE: all its blocks for this place; before one with a preparation, the function prepare_PREPARATION.
 play() {
-    local file language place preparation
+    local file language place preparation start=$EPOCHREALTIME
     PAGE=$1 SCRATCH=$(mktemp -d) PLAYED=0 OUTPUT=
     mkdir "$SCRATCH/blocks"
     awk -v dir="$SCRATCH/blocks" -f "$DOCS/blocks.awk" "$DOCS/../../$PAGE"
@@ -116,4 +116,5 @@ play() {
     done
     rm -r "$SCRATCH"
     ((PLAYED)) || fail "$PAGE has no command for $2"
+    note "$PAGE: $PLAYED commands in $(since "$start") ms"
 }

@@ -8,24 +8,23 @@ named() { # VMID NAME LINE...
     vm_config "$1" "${@:3}"
     sed -i "s/^name: .*/name: $2/" "/etc/pve/qemu-server/$1.conf"
 }
-nothing_is_on() {
-    local file vmid
-    for file in /etc/pve/nodes/lab/qemu-server/*.conf; do
-        [[ -e $file ]] || continue
-        vmid=$(basename "$file" .conf)
-        ! vm_runs "$vmid" || expect_exit 0 qm stop "$vmid"
-        rm "$file"
+# No VM with a GPU from an earlier block.
+no_gpu_vm() {
+    local vmid
+    for vmid in 111 112 113; do
+        ! vm_runs $vmid || expect_exit 0 qm stop $vmid
+        rm -f /etc/pve/nodes/lab/qemu-server/$vmid.conf
     done
 }
 
 # VM 111, which has nothing yet.
 prepare_gpu() {
-    nothing_is_on
+    no_gpu_vm
     named 111 win
 }
 # The same with its GPU.
 prepare_given() {
-    nothing_is_on
+    no_gpu_vm
     named 111 win "hostpci0: 0000:01:00,pcie=1"
 }
 # Two of them.
@@ -63,7 +62,7 @@ prepare_seen() {
 }
 prepare_frigate() {
     mkdir -p /var/lib/prometheus/node-exporter
-    ! vm_runs 275 || return 0
+    if vm_runs 275; then return; fi
     prepare_coral
     expect_exit 0 qm set 275 --usb0 host=6-1
     expect_exit 0 qm start 275

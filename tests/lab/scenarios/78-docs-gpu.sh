@@ -1,5 +1,5 @@
 # The commands of the pages on GPUs, hooks and orchestrators, as they stand there, and what they say.
-# kernel: 6.12
+# kernel: 6.1
 # timeout: 300
 # shellcheck source=tests/docs/lab.sh
 . "$LAB/../docs/lab.sh"
