@@ -63,8 +63,6 @@ expect_output() {
     exec 7<&-
 }
 
-listens() { grep -qs ' 0A ' /proc/net/tcp /proc/net/tcp6; }
-
 # play_block FILE: each command in a shell of its own, what they say to OUTPUT.
 play_block() {
     local command want status pids=() pid
@@ -74,24 +72,28 @@ play_block() {
     ((${#COMMANDS[@]})) || fail "$PAGE: the block ${1##*/} is empty"
     for command in "${COMMANDS[@]}"; do
         printf '$ %s\n' "$command"
-        want=0 status=0
+        want=0
         [[ ! ${command##*$'\n'} =~ \#\ exit\ ([0-9]+) ]] || want=${BASH_REMATCH[1]}
         if [[ $command == *'# until Ctrl-C'* ]]; then
-            bash -c "exec $command" >>"$OUTPUT" 2>&1 </dev/null &
+            bash -c "exec $command" >"$SCRATCH/runs" 2>&1 </dev/null &
             pids+=($!)
-            wait_for 10 listens || fail "$PAGE: it does not listen: $command"$'\n'"$(<"$OUTPUT")"
+            wait_for 10 test -s "$SCRATCH/runs" || fail "$PAGE: it says nothing: $command"
             continue
         fi
         printf '$ %s\n' "$command" >>"$OUTPUT"
-        bash -c "$command" >"$SCRATCH/said" 2>&1 </dev/null || status=$?
-        cat "$SCRATCH/said" >>"$OUTPUT"
-        cat "$SCRATCH/said"
+        for _ in 1 2 3; do
+            status=0
+            bash -c "$command" >"$SCRATCH/said" 2>&1 </dev/null || status=$?
+            tee -a "$OUTPUT" <"$SCRATCH/said"
+            # An emulated guest on a busy machine may not answer in time.
+            [[ $status != "$want" && $(<"$SCRATCH/said") == *@(GUEST_UNKNOWN|guest_unknown)* ]] || break
+        done
         ((status == want)) || fail "$PAGE: '$command' ended with $status instead of $want"
         ((++PLAYED))
     done
     for pid in "${pids[@]}"; do
         kill -TERM "$pid"
-        wait "$pid" || fail "$PAGE: it did not end well: $?"
+        wait "$pid" || fail "$PAGE: it ended with $? on SIGTERM: $(<"$SCRATCH/runs")"
         ((++PLAYED))
     done
 }

@@ -1,6 +1,6 @@
 # The commands of the pages on GPUs, hooks and orchestrators, as they stand there, and what they say.
 # kernel: 6.1
-# timeout: 300
+# timeout: 400
 # shellcheck source=tests/docs/lab.sh
 . "$LAB/../docs/lab.sh"
 play docs/gpu.md lab

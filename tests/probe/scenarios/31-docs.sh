@@ -26,9 +26,10 @@ prepare_serving() {
     ready() { [[ $(curl -sS -m 5 http://127.0.0.1:8080/metrics 2>&1) == *'vm_probe_status{vmid="112"} 4'* ]]; }
     wait_for 20 ready || fail "it does not get ready: $(</run/lab/log/serve)"
 }
-# It has recorded something by then.
+# The page asks for a record, so the daemon has to have one.
 prepare_well() {
-    nap 2
+    recorded() { [[ $(curl -sS -m 5 http://127.0.0.1:8080/api/quality/history/111 | jq '.readings | length') -gt 0 ]]; }
+    wait_for 20 recorded || fail "nothing is recorded of 111"
     kill -TERM "$daemon"
     wait "$daemon"
     rm /var/lib/vz/images/112/other
