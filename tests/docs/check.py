@@ -96,6 +96,8 @@ def sh(page, line, place, preparation, file):
 def toml(page, line, file):
     root = SCRATCH / "root"
     (root / "etc/pve/qemu-server").mkdir(parents=True, exist_ok=True)
+    # Also what is shown switched off.
+    file.write_text(re.sub(r'^# (?=\[|\w+ = )', "", file.read_text(), flags=re.M))
     code, said = call("pve-hook", "--root", str(root), "--config", str(file), "check")
     if code:
         complain(page, line, f"pve-hook does not take it: {said}")
