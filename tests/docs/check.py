@@ -1,0 +1,253 @@
+"""Holds the pages against the project. Called by run, with the blocks of every page below its argument."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import messages
+import yaml
+
+SCRATCH = Path(sys.argv[1])
+PAGES = [Path("README.md"), *sorted(Path("docs").glob("*.md"))]
+PREPARED = {"lab": Path("tests/docs/lab.sh"), "field": Path("tests/probe/scenarios/31-docs.sh")}
+PLAYED = {"lab": list(Path("tests/lab/scenarios").glob("*-docs-*.sh")), "field": [PREPARED["field"]]}
+wrong = []
+count = {}
+
+
+def complain(page, line, text):
+    wrong.append(f"{page}:{line}: {text}" if line else f"{page}: {text}")
+
+
+def call(*words, **more):
+    done = subprocess.run(words, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, **more)
+    return done.returncode, (done.stdout + done.stderr).strip()
+
+
+# --- blocks
+
+
+def blocks():
+    for page in PAGES:
+        for file in sorted((SCRATCH / "blocks" / page).iterdir()):
+            line, language, place, preparation = file.name.split(".")
+            yield page, int(line), language, place, preparation, file
+
+
+def commands(file):
+    """Its lines without comments; here-documents do not occur where this is asked."""
+    lines = (line.split(" #")[0].strip() for line in file.read_text().splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def play(page, line, place, preparation, file):
+    if preparation and f"\nprepare_{preparation}() {{" not in PREPARED[place].read_text():
+        complain(page, line, f"no prepare_{preparation} in {PREPARED[place]}")
+    if not any(f"\nplay {page} {place}\n" in scenario.read_text() for scenario in PLAYED[place]):
+        complain(page, line, f"no scenario says: play {page} {place}")
+
+
+def set_up(page, line, file):
+    for command in commands(file):
+        program, *options = command.split()
+        text = Path(program).read_text() if os.access(program, os.X_OK) else ""
+        for word in [program, *options]:
+            if word not in text and word != program or not text:
+                complain(page, line, f"{command}: {program} is no program that knows {word}")
+
+
+def package(page, line, file):
+    for command in commands(file):
+        program, *words = command.split()
+        if program == "systemctl":
+            for unit in (word for word in words[1:] if not word.startswith("-")):
+                if not list(Path("systemd").glob(f"{unit}*")):
+                    complain(page, line, f"{command}: no unit {unit} in systemd/")
+        elif command != "apt install ./pve-hooks_*.deb":
+            complain(page, line, f"{command}: nobody runs this")
+
+
+def elsewhere(page, line, file):
+    for command in commands(file):
+        code, said = call(*command.split(), "--help")
+        if code:
+            complain(page, line, f"{command}: its options are not understood: {said}")
+
+
+def sh(page, line, place, preparation, file):
+    code, said = call("bash", "-n", str(file))
+    if code:
+        complain(page, line, said)
+    if place in PLAYED:
+        play(page, line, place, preparation, file)
+    elif place == "set-up":
+        set_up(page, line, file)
+    elif place == "package":
+        package(page, line, file)
+    elif place == "elsewhere":
+        elsewhere(page, line, file)
+    else:
+        complain(page, line, f"a command block has to say where it is run (sh lab, …), not {place!r}")
+    count[place] = count.get(place, 0) + 1
+
+
+def toml(page, line, file):
+    root = SCRATCH / "root"
+    (root / "etc/pve/qemu-server").mkdir(parents=True, exist_ok=True)
+    # Also what is shown switched off.
+    file.write_text(re.sub(r'^# (?=\[|\w+ = )', "", file.read_text(), flags=re.M))
+    code, said = call("pve-hook", "--root", str(root), "--config", str(file), "check")
+    if code:
+        complain(page, line, f"pve-hook does not take it: {said}")
+
+
+def prometheus(page, line, text):
+    """By Prometheus' own tool."""
+    rules = SCRATCH / "rules.yml"
+    rules.write_text(text)
+    try:
+        code, said = call(os.environ.get("PROMTOOL", "promtool"), "check", "rules", str(rules))
+    except FileNotFoundError:
+        print(f"SKIPPED: {page}:{line}: promtool is not installed (apt install prometheus)")
+        return
+    if code:
+        complain(page, line, said)
+
+
+def yaml_block(page, line, file):
+    try:
+        content = yaml.safe_load(file.read_text())
+    except yaml.YAMLError as error:
+        return complain(page, line, str(error))
+    if "groups" in content:
+        prometheus(page, line, file.read_text())
+
+
+def promql(page, line, file):
+    expression = file.read_text().strip()
+    prometheus(page, line, yaml.safe_dump({"groups": [{"name": "a", "rules": [{"record": "a", "expr": expression}]}]}))
+
+
+def every_block():
+    before = None
+    for page, line, language, place, preparation, file in blocks():
+        if language == "sh":
+            sh(page, line, place, preparation, file)
+        elif (language, place) == ("text", "output") and before != (page, "sh"):
+            complain(page, line, "a sample stands right behind the block that it is the output of")
+        elif language == "toml":
+            toml(page, line, file)
+        elif language == "yaml":
+            yaml_block(page, line, file)
+        elif language == "promql":
+            promql(page, line, file)
+        elif language == "text" and place != "output" or language not in ("text", "none"):
+            complain(page, line, f"nothing checks a block of the kind {language!r} {place!r}")
+        elif language == "none" and page.name != "inside.md":
+            complain(page, line, "a block has to say what it is")
+        before = (page, language) if place in PLAYED else None
+
+
+# --- commands and states in the text
+
+PROGRAMS = ("pve-hook", "gpu-bind", "usb-reset", "coral-check", "vm-probe")
+
+
+def inline():
+    """Commands of ours between backticks: their verbs and options have to be there."""
+    for page in PAGES:
+        for number, line in prose(page):
+            for command in re.findall(r"`([^`]+)`", line):
+                words = command.split()
+                if words and words[0] in PROGRAMS and len(words) > 1:
+                    code, said = call(*words, "--help")
+                    count["inline commands"] = count.get("inline commands", 0) + 1
+                    if code:
+                        complain(page, number, f"{command}: {said.splitlines()[0]}")
+
+
+def states():
+    """Every state that a Coral can have stands on its page."""
+    words = re.findall(r"^    \w+ = \"(\w+)\";$", Path("shared/src/coral/finding.rs").read_text(), re.M)
+    text = Path("docs/coral-frigate.md").read_text()
+    for word in words or ["(none found)"]:
+        if f"`{word}`" not in text:
+            complain("docs/coral-frigate.md", 0, f"the state {word} is missing")
+
+
+# --- links
+
+
+def slug(heading):
+    words = re.sub(r"[`*]", "", heading.strip().lower())
+    return re.sub(r"[^\w\- ]", "", words).replace(" ", "-")
+
+
+def headings(page):
+    return {slug(line.lstrip("#")) for line in page.read_text().splitlines() if line.startswith("#")}
+
+
+def prose(page):
+    """Line by line, without the blocks."""
+    inside = False
+    for number, line in enumerate(page.read_text().splitlines(), 1):
+        if line.lstrip().startswith("```"):
+            inside = not inside
+        elif not inside:
+            yield number, line
+
+
+def links():
+    for page in PAGES:
+        for number, line in prose(page):
+            for target in re.findall(r"\]\(([^)\s]+)\)", line):
+                path, _, anchor = target.partition("#")
+                file = page.parent / path if path else page
+                if target.startswith("http"):
+                    continue
+                if not file.exists():
+                    complain(page, number, f"{target}: there is no such file")
+                elif anchor and anchor not in headings(file):
+                    complain(page, number, f"{target}: there is no such heading")
+            for path in re.findall(r"`((?:docs|snippets|tests|systemd|udev|shared|bins)/[\w./-]+)`", line):
+                if not Path(path).exists():
+                    complain(page, number, f"{path}: there is no such file")
+    index = Path("README.md").read_text()
+    for page in PAGES[1:]:
+        if f"]({page})" not in index:
+            complain("README.md", 0, f"{page} is not in the index")
+
+
+# --- messages
+
+
+def tables():
+    """What the tables of messages say that the programs say."""
+    transcripts = [*Path("tests/cli").glob("*/*.trycmd"), *(SCRATCH / "blocks").rglob("*.text.output.")]
+    pieces, said = messages.literals(), "\n".join(file.read_text() for file in transcripts)
+    for page in PAGES:
+        table = False
+        for number, line in prose(page):
+            if not line.startswith("|"):
+                table = False
+            elif line.startswith("| message"):
+                table = True
+            elif table:
+                for message in re.findall(r"`([^`]+)`", line.split("|")[1]):
+                    count["messages"] = count.get("messages", 0) + 1
+                    if left := messages.unsaid(message, pieces, said):
+                        complain(page, number, f"no program says {message!r} (not found: {left!r})")
+
+
+every_block()
+inline()
+states()
+links()
+tables()
+for text in wrong:
+    print(text, file=sys.stderr)
+told = ", ".join(f"{number} {what}" for what, number in sorted(count.items()))
+print(f"docs: {len(PAGES)} pages; blocks and messages: {told}; {len(wrong)} wrong")
+sys.exit(1 if wrong else 0)
