@@ -112,9 +112,15 @@ machine() {
     local prune=() path
     for path in "${out[@]}"; do prune+=(-path "$path" -prune -o); done
     find / -regextype posix-extended "${prune[@]}" -regex "$names" -prune -o -printf '%p %y %m %U:%G %l\n' | sort
-    find /etc /var/lib/vz /root /home /srv -type f -exec sha256sum {} +  | sort -k 2
+    for path in /etc /var/lib/vz /root; do
+        [[ ! -d $path ]] || find "$path" -type f -exec sha256sum {} + | sort -k 2
+    done
 }
-before() { machine >/tmp/before; }
+before() {
+    # mount makes it where it is not.
+    mkdir -p /run/mount
+    machine >/tmp/before
+}
 as_before() {
     machine >/tmp/after
     diff /tmp/before /tmp/after || fail "the machine is not as before (< before, > now)"

@@ -8,29 +8,31 @@ before
 
 install
 told pve-hook register --all --chain
-[[ -e /etc/pve-hooks/hooks.d/119/theirs ]] || fail "nothing was chained"
-[[ -e /var/lib/pve-hooks ]] || fail "no state was made, so this shows nothing"
+hooked 119
+[[ -h /etc/pve-hooks/hooks.d/119/theirs && -e /var/lib/pve-hooks/chained/119 ]] || fail "nothing was chained, so this shows nothing"
 echo 'timeout = "90s"' >>/etc/pve-hooks/config.toml
-mkdir -p /run/pve-hooks/gpu /var/lib/pve-hooks/baseline
+mkdir -p /run/pve-hooks/gpu
 touch /run/pve-hooks/gpu/0000:01:00.json /var/lib/pve-hooks/coral-history.jsonl
 
-# A remove keeps what a person has set.
+# A remove keeps what was set and recorded.
+told pve-hook unregister 111 112
 remove
+not_said '(111|112)'
+# Whoever had another hookscript before gets it back.
+said 'qm set 119 --hookscript local:snippets/theirs$'
 grep -q 90s /etc/pve-hooks/config.toml
 [[ -e /var/lib/pve-hooks/coral-history.jsonl ]] || fail "a mere remove took the history"
 install
 grep -q 90s /etc/pve-hooks/config.toml
 linked
 
-# A purge with a person's own hook in hooks.d: it may be the only copy.
+# A person's own script in hooks.d may be the only copy.
+printf '#!/bin/sh\n' >/etc/pve-hooks/hooks.d/mine
 purge
-[[ -e /etc/pve-hooks/hooks.d/119/theirs ]] || fail "a person's own hook was deleted"
-said '/etc/pve-hooks/hooks.d'
-[[ ! -e /var/lib/pve-hooks && ! -e /run/pve-hooks && ! -e /etc/pve-hooks/config.toml ]]
-
-# Given back first, nothing is left.
-install
-told pve-hook unregister --all
-purge
-machine >/tmp/after
-diff /tmp/before /tmp/after || true
+said '/etc/pve-hooks .*stays'
+[[ -e /etc/pve-hooks/hooks.d/mine ]] || fail "a person's own hook was deleted"
+rm -r /etc/pve-hooks/hooks.d/mine
+rmdir /etc/pve-hooks/hooks.d /etc/pve-hooks
+told qm set 119 --hookscript local:snippets/theirs
+sort -o /etc/pve/qemu-server/119.conf /etc/pve/qemu-server/119.conf
+as_before

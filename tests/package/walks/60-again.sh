@@ -10,7 +10,7 @@ remove
 told apt-get remove -y pve-hooks
 purge
 as_before
-told apt-get purge -y pve-hooks
+told dpkg --purge pve-hooks
 install
 linked
 install
