@@ -1,0 +1,12 @@
+# shellcheck shell=bash
+# No PVE, no /var/lib/vz: a workstation on which somebody tries it.
+[[ ! -e /var/lib/vz && ! -e /etc/pve ]] || fail "this machine is not bare"
+before
+
+install
+for program in "${PROGRAMS[@]}"; do "$program" --version; done
+told gpu-bind --root /t/tree status
+remove
+not_said 'hookscript'
+purge
+as_before

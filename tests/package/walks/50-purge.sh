@@ -1,0 +1,38 @@
+# shellcheck shell=bash
+# What the programs keep goes with a purge, and nothing else does.
+pve_host
+printf '#!/bin/sh\necho theirs\n' >"$SNIPPETS/theirs"
+chmod 0755 "$SNIPPETS/theirs"
+vm 119 'hookscript: local:snippets/theirs' 'usb0: host=2-3'
+before
+
+install
+told pve-hook register --all --chain
+hooked 119
+[[ -h /etc/pve-hooks/hooks.d/119/theirs && -e /var/lib/pve-hooks/chained/119 ]] || fail "nothing was chained, so this shows nothing"
+echo 'timeout = "90s"' >>/etc/pve-hooks/config.toml
+mkdir -p /run/pve-hooks/gpu
+touch /run/pve-hooks/gpu/0000:01:00.json /var/lib/pve-hooks/coral-history.jsonl
+
+# A remove keeps what was set and recorded.
+told pve-hook unregister 111 112
+remove
+not_said '(111|112)'
+# Whoever had another hookscript before gets it back.
+said 'qm set 119 --hookscript local:snippets/theirs$'
+grep -q 90s /etc/pve-hooks/config.toml
+[[ -e /var/lib/pve-hooks/coral-history.jsonl ]] || fail "a mere remove took the history"
+install
+grep -q 90s /etc/pve-hooks/config.toml
+linked
+
+# A person's own script in hooks.d may be the only copy.
+printf '#!/bin/sh\n' >/etc/pve-hooks/hooks.d/mine
+purge
+said '/etc/pve-hooks .*stays'
+[[ -e /etc/pve-hooks/hooks.d/mine ]] || fail "a person's own hook was deleted"
+rm -r /etc/pve-hooks/hooks.d/mine
+rmdir /etc/pve-hooks/hooks.d /etc/pve-hooks
+told qm set 119 --hookscript local:snippets/theirs
+sort -o /etc/pve/qemu-server/119.conf /etc/pve/qemu-server/119.conf
+as_before
