@@ -9,15 +9,19 @@
 #   -n, --dry-run             print what would be done
 #
 # PREFIX (default /usr) and DESTDIR as usual. What is missing is installed by apt.
+# LINK=static links four of the programs statically: they start sooner and are larger. CARGO_TARGET_DIR is obeyed.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 prefix=${PREFIX:-/usr}
 dest=${DESTDIR:-}
+link=${LINK:-dynamic}
+target=${CARGO_TARGET_DIR:-$here/target}
 programs='pve-hook gpu-bind usb-reset coral-check vm-probe'
-units='pve-hooks-reconcile.service pve-hooks-reconcile.timer vm-probe.service'
 snippets=/var/lib/vz/snippets
-rule=/etc/udev/rules.d/60-pve-hooks-coral.rules
+config=/etc/pve-hooks/config.toml
+manifest=$prefix/share/pve-hooks/installed
+installed=$dest$manifest
 mode=install
 dry=
 
@@ -36,6 +40,8 @@ for word; do
         --build) mode=build ;;
         --compiler) mode=compiler ;;
         --uninstall) mode=uninstall ;;
+        # For debian/rules: what is built, where a package has it, without links and records.
+        --package) mode=package ;;
         -n | --dry-run) dry=yes ;;
         -h | --help) sed -n '2,/^set /s/^# \{0,1\}//p' "$0" | sed '$d' && exit 0 ;;
         *) die "unknown option $word (see --help)" ;;
@@ -46,9 +52,15 @@ done_or_dry() {
     if [ "$dry" ]; then say "dry run: nothing was changed"; else say "$*"; fi
 }
 
-case $dest in
-    '' | /*) ;;
-    *) die "DESTDIR must be an absolute path, not $dest" ;;
+for path in "$dest" "$prefix"; do
+    case $path in
+        '' | /*) ;;
+        *) die "DESTDIR and PREFIX must be absolute paths, not $path" ;;
+    esac
+done
+case $link in
+    static | dynamic) ;;
+    *) die "LINK is static or dynamic, not $link" ;;
 esac
 
 # 1.88 is the oldest compiler that builds it.
@@ -84,90 +96,244 @@ compiler() {
     [ "$dry" ] || new_enough || die "the Rust compiler is older than 1.88: $(rustc --version)"
 }
 
+# How a program is built, for this machine and for the package alike.
 build() {
     compiler
+    # No tables for unwinding: a panic aborts. No path of this machine: the same source gives the same bytes anywhere.
+    CARGO_ENCODED_RUSTFLAGS=$(printf '%s\037' "-Cforce-unwind-tables=no" "--remap-path-prefix=$target=/target" \
+        "--remap-path-prefix=${CARGO_HOME:-${HOME:-/root}/.cargo}=/cargo" && printf '%s' "--remap-path-prefix=$here=/pve-hooks")
+    export CARGO_ENCODED_RUSTFLAGS
     for program in $programs; do
         # Static and at a fixed address: a start without dynamic linking and relocations costs a fifth. Not so the one that
         # resolves names, which needs the C library of the machine that it runs on.
-        case $program in
-            vm-probe) set -- ;;
+        case $link.$program in
+            *.vm-probe | dynamic.*) set -- ;;
             *) set -- -C target-feature=+crt-static -C relocation-model=static ;;
         esac
-        (act cd "$here" && act cargo rustc --release --locked --quiet --target-dir "$here/target" --bin "$program" -p "$program" -- "$@")
+        (act cd "$here" && act cargo rustc --release --locked --quiet --target-dir "$target" --bin "$program" -p "$program" -- "$@")
     done
 }
 
+# What goes where: mode, source, destination. Files that are not there are no part of it.
+files() {
+    if [ "$mode" = package ]; then
+        units=/lib/systemd/system rules=/usr/lib/udev/rules.d tmpfiles=/usr/lib/tmpfiles.d
+    else
+        units=/etc/systemd/system rules=/etc/udev/rules.d tmpfiles=/etc/tmpfiles.d
+    fi
+    for program in $programs; do file 0755 "$target/release/$program" "$prefix/sbin/$program"; done
+    for path in systemd/*.service systemd/*.socket systemd/*.timer; do file 0644 "$path" "$units/${path##*/}"; done
+    for path in udev/*.rules; do file 0644 "$path" "$rules/${path##*/}"; done
+    for path in tmpfiles/*.conf; do file 0644 "$path" "$tmpfiles/${path##*/}"; done
+    for path in man/*.[1-8]; do file 0644 "$path" "$prefix/share/man/man${path##*.}/${path##*/}"; done
+    for program in $programs; do
+        for path in completions/"$program.bash" completions/*/"$program.bash"; do
+            file 0644 "$path" "$prefix/share/bash-completion/completions/$program"
+        done
+        for path in completions/"_$program" completions/*/"_$program"; do
+            file 0644 "$path" "$prefix/share/zsh/vendor-completions/_$program"
+        done
+        for path in completions/"$program.fish" completions/*/"$program.fish"; do
+            file 0644 "$path" "$prefix/share/fish/vendor_completions.d/$program.fish"
+        done
+    done
+    for path in README.md docs/*.md docs/*.json; do file 0644 "$path" "$prefix/share/doc/pve-hooks/${path#docs/}"; done
+    # A package has its own way with these two.
+    if [ "$mode" != package ]; then
+        for path in CHANGELOG.md LICENSE; do file 0644 "$path" "$prefix/share/doc/pve-hooks/$path"; done
+    fi
+    find snippets -type f | LC_ALL=C sort | while read -r path; do
+        if [ -x "$path" ]; then bits=0755; else bits=0644; fi
+        file "$bits" "$path" "$prefix/share/doc/pve-hooks/examples/${path#snippets/}"
+    done
+    file 0644 config/config.toml "$config"
+}
+file() {
+    case $2 in
+        "$target"/*) printf '%s\t%s\t%s\n' "$@" ;;
+        *) [ ! -f "$2" ] || printf '%s\t%s\t%s\n' "$@" ;;
+    esac
+}
+
+# Makes a directory; each one that was not there is written down, to be taken away again.
+directory() {
+    [ ! -d "$dest$1" ] || return 0
+    directory "${1%/*}"
+    act mkdir "$dest$1"
+    record d "$1"
+}
+record() { [ "$dry" ] || [ "$mode" = package ] || printf '%s\t%s\n' "$1" "$2" >>"$list"; }
+sum() { sha256sum <"$1" | cut -d ' ' -f 1; }
+
 # Only a link of ours is touched; a person's own file stays.
 link_snippet() {
-    link=$dest$snippets/$1
-    target=$prefix/sbin/$1
-    if [ -e "$link" ] || [ -h "$link" ]; then
-        [ "$(readlink "$link")" = "$target" ] || say "$link is not ours and stays; the program is $target"
+    path=$snippets/$1
+    if [ -e "$dest$path" ] || [ -h "$dest$path" ]; then
+        if [ "$(readlink "$dest$path")" = "$prefix/sbin/$1" ]; then
+            record l "$path"
+        else
+            say "$dest$path is not ours and stays; the program is $prefix/sbin/$1"
+        fi
         return 0
     fi
-    act ln -s "$target" "$link"
+    act ln -s "$prefix/sbin/$1" "$dest$path"
+    record l "$path"
+}
+
+# A program that runs cannot be overwritten, so all of them go there by rename.
+put() {
+    directory "${3%/*}"
+    case $3 in
+        */systemd/system/*)
+            if [ "$dry" ]; then
+                say "would install $dest$3"
+                return 0
+            fi
+            sed "s,/usr/sbin/,$prefix/sbin/,g" "$2" >"$dest$3.new"
+            chmod "$1" "$dest$3.new"
+            ;;
+        *) act install -m "$1" "$2" "$dest$3.new" ;;
+    esac
+    act mv -f "$dest$3.new" "$dest$3"
+}
+
+# The configuration is a person's as soon as it was changed.
+put_config() {
+    if [ -e "$dest$3" ] && [ "$mode" != package ]; then
+        if cmp -s "$2" "$dest$3"; then
+            record "c $(sum "$2")" "$3"
+            return 0
+        fi
+        if ! was_ours "$3"; then
+            say "$dest$3 was changed and stays; what is new in it: diff $dest$3 $here/$2"
+            return 0
+        fi
+    fi
+    put "$1" "$2" "$3"
+    record "c $(sum "$2")" "$3"
+}
+# Whether a configuration is as it was installed.
+was_ours() {
+    [ -f "$installed" ] && grep -qxF "c $(sum "$dest$1")	$1" "$installed"
+}
+
+put_all() {
+    files | while IFS='	' read -r bits source path; do
+        if [ "$path" = "$config" ]; then
+            put_config "$bits" "$source" "$path"
+        else
+            put "$bits" "$source" "$path"
+            record f "$path"
+        fi
+    done
+    directory /etc/pve-hooks/hooks.d
+}
+
+refuse_over_package() {
+    if [ -z "$dest" ] && dpkg-query -W -f '${Status}' pve-hooks 2>/dev/null | grep -q 'ok installed'; then
+        die "the package pve-hooks is installed; remove it first: apt remove pve-hooks"
+    fi
+}
+
+# Systemd and udev, where they run.
+tell_init() {
+    [ -z "$dest" ] || return 0
+    ! command -v udevadm >/dev/null || act udevadm control --reload || true
+    [ ! -d /run/systemd/system ] || act systemctl daemon-reload
 }
 
 install_all() {
     if [ -z "$dest" ]; then
         [ "$(id -u)" = 0 ] || [ "$dry" ] || die "must run as root"
-        if dpkg-query -W -f '${Status}' pve-hooks 2>/dev/null | grep -q 'ok installed'; then
-            die "the package pve-hooks is installed; remove it first: apt remove pve-hooks"
-        fi
         [ -d /etc/pve ] || say "no /etc/pve here: this is no Proxmox VE host (./install.sh --demo needs none)"
     fi
+    refuse_over_package
     build
-    act mkdir -p "$dest$prefix/sbin" "$dest$snippets" "$dest/etc/pve-hooks/hooks.d" "$dest/etc/systemd/system" \
-        "$dest${rule%/*}"
-    for program in $programs; do
-        act install -m 0755 "$here/target/release/$program" "$dest$prefix/sbin/.$program.new"
-        # By rename, because a program that runs cannot be overwritten.
-        act mv -f "$dest$prefix/sbin/.$program.new" "$dest$prefix/sbin/$program"
-        link_snippet "$program"
-    done
-    for unit in $units; do
-        if [ "$dry" ]; then
-            say "would install $dest/etc/systemd/system/$unit"
-        else
-            sed "s,/usr/sbin/,$prefix/sbin/," "$here/systemd/$unit" >"$dest/etc/systemd/system/$unit"
-        fi
-    done
-    act install -m 0644 "$here/udev/${rule##*/}" "$dest$rule"
-    [ "$dest" ] || ! command -v udevadm >/dev/null || act udevadm control --reload || true
+    cd "$here"
+    [ -d "$dest/" ] || act mkdir -p "$dest"
+    # What an earlier run made stays on the record, in its order.
+    list=
+    if [ -z "$dry" ]; then
+        list=$(mktemp)
+        trap 'rm -f "$list"' EXIT
+        if [ -f "$installed" ]; then grep '^d	' "$installed" >"$list" || true; fi
+    fi
+    put_all
+    directory "$snippets"
+    for program in $programs; do link_snippet "$program"; done
+    directory "${manifest%/*}"
+    if [ -z "$dry" ]; then
+        # What an earlier version had and this one has not.
+        take_off "$(leftover)"
+        install -m 0644 "$list" "$installed"
+    fi
+    tell_init
     if [ -z "$dest" ] && [ -d /run/systemd/system ]; then
-        act systemctl daemon-reload
         act systemctl enable --quiet --now pve-hooks-reconcile.timer
         act systemctl enable --quiet pve-hooks-reconcile.service
     fi
     done_or_dry "installed; next: pve-hook register --all, then pve-hook check; what the timer would do now: gpu-bind -n reconcile"
 }
 
+leftover() {
+    [ ! -f "$installed" ] || grep '^[fl]	' "$installed" | grep -vxFf "$list" || true
+}
+
+# Takes off what the lines name, last first, so that directories are empty when their turn comes.
+take_off() {
+    printf '%s\n' "$1" | sed '1!G;h;$!d' | while IFS='	' read -r kind path; do
+        case $kind in
+            f) act rm -f "$dest$path" ;;
+            l) [ "$(readlink "$dest$path" 2>/dev/null)" != "$prefix/sbin/${path##*/}" ] || act rm -f "$dest$path" ;;
+            c*)
+                if [ ! -e "$dest$path" ]; then
+                    :
+                elif was_ours "$path"; then
+                    act rm -f "$dest$path"
+                else
+                    say "$dest$path was changed and stays"
+                fi
+                ;;
+            d) [ "$dry" ] || rmdir --ignore-fail-on-non-empty "$dest$path" 2>/dev/null || true ;;
+        esac
+    done
+}
+
 uninstall_all() {
+    refuse_over_package
     [ -e "$dest$prefix/sbin/pve-hook" ] || die "nothing is installed below $dest$prefix (was it another PREFIX?)"
     # Only the main section counts: snapshots, further down, may name it for ever.
     hooked=
     for conf in "$dest"/etc/pve/qemu-server/*.conf; do
         [ -f "$conf" ] || continue
-        sed '/^\[/,$d' "$conf" | grep -q '^hookscript: *[^:]*:snippets/pve-hook *$' && hooked="$hooked $conf"
-    done
-    if [ "$hooked" ]; then
-        for conf in $hooked; do
+        if sed '/^\[/,$d' "$conf" | grep -q '^hookscript: *[^:]*:snippets/pve-hook *$'; then
             printf 'install.sh: still named by %s: pve-hook unregister %s\n' "$conf" "$(basename "$conf" .conf)" >&2
-        done
-        die "these VMs could not be started any more; nothing was removed"
+            hooked=yes
+        fi
+    done
+    [ -z "$hooked" ] || die "these VMs could not be started any more; nothing was removed"
+    cd "$here"
+    if [ -f "$installed" ]; then
+        lines=$(cat "$installed")
+    else
+        # Installed by a version that kept no record.
+        lines=$(files | while IFS='	' read -r _ _ path; do printf 'f\t%s\n' "$path"; done | grep -vF "	$config"
+            for program in $programs; do printf 'l\t%s\n' "$snippets/$program"; done)
     fi
     if [ -z "$dest" ] && [ -d /run/systemd/system ]; then
-        act systemctl disable --quiet --now pve-hooks-reconcile.timer pve-hooks-reconcile.service || true
+        units=$(printf '%s\n' "$lines" | sed -n 's,^f.*/systemd/system/,,p')
+        # shellcheck disable=SC2086 # one word each
+        act systemctl disable --quiet --now $units || true
     fi
-    for program in $programs; do
-        link=$dest$snippets/$program
-        [ "$(readlink "$link" 2>/dev/null)" != "$prefix/sbin/$program" ] || act rm -f "$link"
-        act rm -f "$dest$prefix/sbin/$program"
-    done
-    for unit in $units; do act rm -f "$dest/etc/systemd/system/$unit"; done
-    act rm -f "$dest$rule"
-    [ "$dest" ] || [ ! -d /run/systemd/system ] || act systemctl daemon-reload
-    done_or_dry "removed; /etc/pve-hooks and /var/lib/pve-hooks stay (rm -r them if you want)"
+    # The record lies in one of the directories.
+    if [ -z "$dry" ] && [ -f "$installed" ]; then
+        installed=$(mktemp)
+        trap 'rm -f "$installed"' EXIT
+        mv "$dest$manifest" "$installed"
+    fi
+    take_off "$lines"
+    tell_init
+    done_or_dry "removed; what you wrote in /etc/pve-hooks and what was recorded in /var/lib/pve-hooks stays (rm -r them if you want)"
 }
 
 case $mode in
@@ -178,6 +344,12 @@ case $mode in
         build
         [ "$dry" ] || exec "$here/tests/lab/run" --demo
         say "would run: tests/lab/run --demo"
+        ;;
+    package)
+        [ "$dest" ] || die "--package needs a DESTDIR"
+        mkdir -p "$dest"
+        cd "$here"
+        put_all
         ;;
     install) install_all ;;
     uninstall) uninstall_all ;;
