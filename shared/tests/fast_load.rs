@@ -142,7 +142,33 @@ fn measure(vms: &[Arc<Instance>], settings: &Settings) {
     let (best, median) = (rounds[0], rounds[rounds.len() / 2]);
     let share = median.as_secs_f64() / 5.0 * 100.0;
     println!("a round of {VMS}: {median:?} (the best {best:?}), {share:.2} % of a core every 5 s");
+    notice(&mut sampler, vms);
     assert!(median < MOST, "{median:?}");
+}
+
+/// The round after a change tells of it, though the interfaces that did not change are not looked at.
+fn notice(sampler: &mut Sampler, vms: &[Arc<Instance>]) {
+    let mut sample = |change: &str| {
+        // What was told of before is heard.
+        sampler.sample(vms);
+        let mut ip = Command::new("ip").args(["-batch", "-"]).stdin(Stdio::piped()).spawn().unwrap();
+        ip.stdin.take().unwrap().write_all(change.as_bytes()).unwrap();
+        assert!(ip.wait().unwrap().success(), "{change}");
+        let sampled = sampler.sample(vms);
+        let nic = |vmid: usize| sampled[vmid].as_ref().unwrap().nics.get().unwrap()[0].clone();
+        [nic(0), nic(1)].map(|nic| (nic.present.get().copied(), nic.path.get().cloned()))
+    };
+    let whole = || (Some(true), Some(Path::Whole));
+    let no_port = |interface: &str, bridge: &str| {
+        let path = Path::NoPort { interface: interface.into(), bridge: bridge.into() };
+        (Some(true), Some(path))
+    };
+    assert_eq!(sample("link set tap1i0 nomaster"), [whole(), no_port("tap1i0", "vmbr0")]);
+    assert_eq!(sample("link set fwpr0p0 nomaster"), [no_port("fwpr0p0", "vmbr0"), no_port("tap1i0", "vmbr0")]);
+    assert_eq!(sample("link set tap1i0 master vmbr0\nlink set fwpr0p0 master vmbr0"), [whole(), whole()]);
+    assert_eq!(sample("link set vmbr0 down").map(|(_, path)| path), [(); 2].map(|()| Some(Path::Down("vmbr0".into()))));
+    assert_eq!(sample("link set vmbr0 up\nlink set fwbr0i0 down")[0].1, Some(Path::Down("fwbr0i0".into())));
+    assert_eq!(sample("link set fwbr0i0 up\nlink del tap1i0"), [whole(), (Some(false), None)]);
 }
 
 fn check(sampled: &[Option<Fast>]) {

@@ -1,5 +1,6 @@
 //! `emulate DIR VMS HUNG`: a host tree with that many running VMs, whose monitors and VNC servers speak from this one
-//! process. The last HUNG of them accept connections and say nothing, as a halted QEMU does.
+//! process. The last HUNG of them accept connections and say nothing, as a halted QEMU does. DIR becomes this process's root,
+//! so that its sockets have the names that they have on a host; who looks at them has it for a root as well.
 
 mod answers;
 mod tree;
@@ -12,7 +13,7 @@ use nix::{
         resource::{Resource, getrlimit, setrlimit},
         socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket},
     },
-    unistd::{read, write},
+    unistd::{chdir, chroot, read, write},
 };
 use std::{
     collections::HashMap,
@@ -61,12 +62,13 @@ fn main() {
     };
     let (vms, hung): (u32, u32) = (vms.parse().expect("a number of VMs"), hung.parse().expect("a number of hung VMs"));
     fs::create_dir_all(dir).expect("the directory");
-    let dir = fs::canonicalize(dir).expect("the directory");
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("getrlimit");
     setrlimit(Resource::RLIMIT_NOFILE, most, most).expect("setrlimit");
 
     let ids: Vec<u32> = (FIRST_VMID..).take(vms as usize).collect();
-    tree::build(&dir, &ids);
+    tree::build(Path::new(dir), &ids);
+    chroot(Path::new(dir)).expect("chroot");
+    chdir("/").expect("chdir");
     let mut emulator = Emulator {
         epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).expect("epoll_create1"),
         doors: HashMap::new(),
@@ -76,7 +78,7 @@ fn main() {
     let mut closed = Vec::new();
     for (n, vmid) in ids.iter().enumerate() {
         for (kind, name) in [(Kind::Monitor, "qmp"), (Kind::Vnc, "vnc")] {
-            let socket = listening(&socket_path(&dir, *vmid, name));
+            let socket = listening(&socket_path(*vmid, name));
             if n < healthy {
                 emulator.open(socket, kind);
             } else {
@@ -88,8 +90,8 @@ fn main() {
     emulator.run();
 }
 
-fn socket_path(dir: &Path, vmid: u32, kind: &str) -> PathBuf {
-    dir.join(format!("run/qemu-server/{vmid}.{kind}"))
+fn socket_path(vmid: u32, kind: &str) -> PathBuf {
+    format!("/run/qemu-server/{vmid}.{kind}").into()
 }
 
 /// As QEMU listens: with room for one that waits.

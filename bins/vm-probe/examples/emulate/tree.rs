@@ -11,7 +11,9 @@ pub fn build(dir: &Path, ids: &[u32]) {
     put(dir, "sys/fs/cgroup/cgroup.controllers", "cpu io memory pids\n");
     put(dir, "sys/class/net/vmbr0/bridge/bridge_id", "8000.000000000001\n");
     interface(dir, "vmbr0");
-    link(dir, "/proc/net/unix", "proc/net/unix");
+    // The kernel's own list of sockets, where whoever has this tree for a root can mount it.
+    fs::create_dir_all(dir.join("kernel/proc")).expect("mkdir");
+    link(dir, "/kernel/proc/net/unix", "proc/net/unix");
     let mut counters = String::from(
         "Inter-|   Receive                                                |  Transmit\n face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed\n",
     );
@@ -39,6 +41,7 @@ fn vm(dir: &Path, vmid: u32, pid: usize) {
     let tap = format!("tap{vmid}i0");
     interface(dir, &tap);
     link(dir, "../vmbr0", &format!("sys/class/net/{tap}/master"));
+    put(dir, &format!("sys/class/net/{tap}/brport/state"), "3\n");
     let group = format!("sys/fs/cgroup/qemu.slice/{vmid}.scope");
     put(dir, &format!("{group}/cpu.stat"), "usage_usec 1000000\nuser_usec 800000\nsystem_usec 200000\n");
     put(dir, &format!("{group}/memory.current"), "1200000000\n");

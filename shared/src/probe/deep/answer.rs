@@ -52,8 +52,17 @@ pub(super) fn strange(line: &[u8]) -> Option<String> {
     (!matches!(message::parse(line), Ok(Message::Event(_)))).then(|| message::beginning(line))
 }
 
+#[derive(Deserialize)]
+struct Greeting {
+    #[serde(rename = "QMP")]
+    _qmp: IgnoredAny,
+}
+
 /// Whether a line is the greeting; an event before it would be no error.
 pub(super) fn is_greeting(line: &[u8]) -> Result<bool, Trouble> {
+    if serde_json::from_slice::<Greeting>(line).is_ok() {
+        return Ok(true);
+    }
     match message::parse(line).map_err(Trouble::Garbage)? {
         Message::Greeting => Ok(true),
         Message::Event(_) => Ok(false),

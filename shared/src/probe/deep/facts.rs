@@ -9,11 +9,18 @@ use crate::{
         evidence::{Disk, GuestMemory},
         figure::Figure,
     },
-    pve::qmp::{Trouble, message::printable},
+    pve::qmp::{
+        Trouble,
+        message::{is_printed_as, printable},
+    },
 };
-use serde::{Deserialize, de::IgnoredAny};
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, SeqAccess, Visitor},
+};
 use std::{
     borrow::Cow,
+    fmt::{self, Formatter},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -57,10 +64,15 @@ struct Block<'a> {
     device: Cow<'a, str>,
     #[serde(borrow, default)]
     qdev: Cow<'a, str>,
-    io_status: Option<String>,
+    #[serde(borrow)]
+    io_status: Option<Text<'a>>,
     #[serde(borrow)]
     inserted: Option<Inserted<'a>>,
 }
+
+/// A text that may be missing, and is not copied when it is there.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[derive(Deserialize)]
 struct Inserted<'a> {
@@ -119,6 +131,34 @@ struct Property<'a> {
     kind: Cow<'a, str>,
 }
 
+/// Whether there is an audio device among the properties.
+struct Audio(bool);
+
+impl<'de> Deserialize<'de> for Audio {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_seq(Properties)
+    }
+}
+
+/// Looks at them one by one, and keeps none.
+struct Properties;
+
+impl<'de> Visitor<'de> for Properties {
+    type Value = Audio;
+
+    fn expecting(&self, f: &mut Formatter) -> fmt::Result {
+        f.write_str("properties")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut all: A) -> Result<Audio, A::Error> {
+        let mut found = false;
+        while let Some(property) = all.next_element::<Property>()? {
+            found |= is_audio(&property);
+        }
+        Ok(Audio(found))
+    }
+}
+
 impl Facts {
     /// Reads a line as the answer to a question; `false` where it is something else, such as an event.
     pub(super) fn take(&mut self, question: Question, number: u64, line: &[u8]) -> Result<bool, Trouble> {
@@ -141,8 +181,8 @@ impl Facts {
             Question::Vnc => note(&mut self.vnc_clients, line, number, |v: Viewers| {
                 u32::try_from(v.clients.len()).unwrap_or(u32::MAX)
             }),
-            Question::Devices => note(&mut self.devices, line, number, |d: Vec<Property>| has_audio(&d)),
-            Question::MoreDevices => note(&mut self.nameless_devices, line, number, |d: Vec<Property>| has_audio(&d)),
+            Question::Devices => note(&mut self.devices, line, number, |audio: Audio| audio.0),
+            Question::MoreDevices => note(&mut self.nameless_devices, line, number, |audio: Audio| audio.0),
         }
     }
 
@@ -247,7 +287,7 @@ fn disks(blocks: Vec<Block>) -> Vec<Disk> {
         .take(MOST)
         .map(|(inserted, device, qdev, io_status)| Disk {
             name: printable(name(&device, &qdev)),
-            io_status: io_status.map(|status| printable(&status)),
+            io_status: io_status.map(|status| printable(&status.0)),
             file: printable(&inserted.file),
             ..Disk::default()
         })
@@ -266,7 +306,7 @@ fn name<'a>(device: &'a str, qdev: &'a str) -> &'a str {
 fn count(disks: &mut Option<Result<Vec<Disk>, Trouble>>, all: &[Counted]) {
     let Some(Ok(disks)) = disks else { return };
     for disk in disks {
-        let of_it = |counted: &&Counted| printable(name(&counted.device, &counted.qdev)) == disk.name;
+        let of_it = |counted: &&Counted| is_printed_as(name(&counted.device, &counted.qdev), &disk.name);
         if let Some(Counted { stats, .. }) = all.iter().find(of_it) {
             disk.read_bytes = stats.rd_bytes;
             disk.written_bytes = stats.wr_bytes;
@@ -294,7 +334,7 @@ fn is_moving(status: &str) -> bool {
     !matches!(status, "none" | "completed" | "failed" | "cancelled")
 }
 
-fn has_audio(devices: &[Property]) -> bool {
+fn is_audio(device: &Property) -> bool {
     const AUDIO: [&str; 12] = [
         "AC97",
         "ES1370",
@@ -309,10 +349,7 @@ fn has_audio(devices: &[Property]) -> bool {
         "virtio-sound",
         "virtio-snd",
     ];
-    devices
-        .iter()
-        .filter_map(|device| device.kind.strip_prefix("child<"))
-        .any(|kind| AUDIO.iter().any(|a| kind.starts_with(a)))
+    device.kind.strip_prefix("child<").is_some_and(|kind| AUDIO.iter().any(|a| kind.starts_with(a)))
 }
 
 fn now() -> u64 {

@@ -16,7 +16,7 @@ use super::{evidence::Fast, instance::Instance};
 use crate::{
     config::probe::{Origin, Settings},
     host::Host,
-    net::read_table,
+    net::{Changes, read_table},
     reread::Pool,
 };
 use group::Groups;
@@ -24,6 +24,9 @@ use machine::Machine;
 use round::Round;
 use std::{collections::HashMap, sync::Arc, time::Instant};
 use track::{Sight, Track};
+
+/// So many rounds may an interface go without a look when the kernel says that none has changed.
+const LOOK: u64 = 6;
 
 /// Takes the fast tier's readings, and keeps the readings before, as rates need two.
 #[derive(Debug)]
@@ -34,6 +37,7 @@ pub struct Sampler {
     groups: Groups,
     machine: Machine,
     devices: Vec<u8>,
+    changes: Changes,
     tracks: HashMap<String, Track>,
     round: u64,
 }
@@ -48,6 +52,7 @@ impl Sampler {
             groups: Groups::new(host, settings),
             machine: Machine::new(host),
             devices: Vec::new(),
+            changes: Changes::new(host),
             tracks: HashMap::new(),
             round: 0,
         }
@@ -58,9 +63,11 @@ impl Sampler {
     pub fn sample(&mut self, instances: &[Arc<Instance>]) -> Vec<Option<Fast>> {
         self.round += 1;
         let now = Instant::now();
+        // Of a carrier that was lost, the kernel may tell up to a second later.
+        let changed = self.changes.any() || self.round.is_multiple_of(LOOK);
         let machine = self.machine.read(&mut self.pool, now);
         let table = read_table(&self.host, &mut self.devices).map_err(|error| error.to_string());
-        let mut round = Round::new(&self.host, table, now);
+        let mut round = Round::new(&self.host, table, now, changed);
         let mut sight =
             Sight { settings: &self.settings, groups: &self.groups, machine: &machine, pool: &mut self.pool };
         let mut sampled = Vec::with_capacity(instances.len());

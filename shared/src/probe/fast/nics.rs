@@ -5,7 +5,7 @@ use crate::{
     host::Host,
     net::{Counters, Interface, Link},
     probe::{
-        evidence::{NicReading, Rates},
+        evidence::{NicReading, Path, Rates},
         figure::Figure,
         instance::Nic,
     },
@@ -23,11 +23,26 @@ pub(super) struct Card {
     tap: Interface,
     way: Way,
     before: Option<(Instant, Counters)>,
+    seen: Option<Seen>,
+}
+
+/// How the interfaces were when they were looked at, which they are until the kernel tells of a change.
+#[derive(Debug, Clone)]
+struct Seen {
+    up: bool,
+    path: Path,
+    bridge: Option<String>,
 }
 
 impl Card {
     pub fn new(host: &Host, nic: &Nic) -> Self {
-        Self { tap: Interface::new(host, &nic.tap), way: Way::new(host, nic), nic: nic.clone(), before: None }
+        Self {
+            tap: Interface::new(host, &nic.tap),
+            way: Way::new(host, nic),
+            nic: nic.clone(),
+            before: None,
+            seen: None,
+        }
     }
 
     /// Whether this is about that card.
@@ -49,14 +64,13 @@ impl Card {
         };
         match reading.present.value.clone() {
             Ok(true) => {
-                let link = self.tap.link(pool);
-                reading.up = figure(link.map(|link| link == Link::Up));
-                reading.path = figure(self.way.look(&mut self.tap, round, pool, &mut reading.bridge));
+                self.look(&mut reading, round, pool);
                 reading.counters = counters(round, &self.nic.tap);
                 reading.rates = self.rates(&reading.counters, round.now);
             }
-            Ok(false) => self.before = None,
+            Ok(false) => (self.before, self.seen) = (None, None),
             Err(why) => {
+                self.seen = None;
                 reading.up = Figure::unknown(SYSFS, why.clone());
                 reading.path = Figure::unknown(SYSFS, why.clone());
                 reading.counters = Figure::unknown(DEVICES, why.clone());
@@ -64,6 +78,24 @@ impl Card {
             }
         }
         reading
+    }
+
+    /// How the tap and the way to its bridge are.
+    fn look(&mut self, reading: &mut NicReading, round: &mut Round<'_>, pool: &mut Pool) {
+        if round.changed || self.seen.is_none() {
+            let link = self.tap.link(pool);
+            reading.up = figure(link.map(|link| link == Link::Up));
+            reading.path = figure(self.way.look(&mut self.tap, round, pool, &mut reading.bridge));
+            self.seen = match (reading.up.get(), reading.path.get()) {
+                (Some(up), Some(path)) => Some(Seen { up: *up, path: path.clone(), bridge: reading.bridge.clone() }),
+                // What could not be told is tried again.
+                _ => None,
+            };
+        } else if let Some(seen) = &self.seen {
+            reading.up = Figure::known(SYSFS, seen.up);
+            reading.path = Figure::known(SYSFS, seen.path.clone());
+            reading.bridge.clone_from(&seen.bridge);
+        }
     }
 
     fn present(&self, round: &Round<'_>) -> Figure<bool> {

@@ -12,6 +12,8 @@ pub(super) struct Round<'a> {
     pub host: &'a Host,
     pub table: Result<Table<'a>, String>,
     pub now: Instant,
+    /// Whether any interface may be otherwise than in the round before.
+    pub changed: bool,
     bridges: HashMap<String, Bridge>,
 }
 
@@ -25,8 +27,8 @@ pub(super) enum Bridge {
 }
 
 impl<'a> Round<'a> {
-    pub fn new(host: &'a Host, table: Result<Table<'a>, String>, now: Instant) -> Self {
-        Self { host, table, now, bridges: HashMap::new() }
+    pub fn new(host: &'a Host, table: Result<Table<'a>, String>, now: Instant, changed: bool) -> Self {
+        Self { host, table, now, changed, bridges: HashMap::new() }
     }
 
     /// Whether there is such an interface.

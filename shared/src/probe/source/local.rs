@@ -16,7 +16,10 @@ use crate::{
     pve,
 };
 use anyhow::Result;
-use std::{collections::BTreeMap, fs};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
 
 /// Every VM of this host; `None` where it is no PVE host.
 pub(super) fn look(host: &Host, known: &mut Known) -> Option<Result<Vec<Instance>>> {
@@ -44,7 +47,7 @@ fn list(host: &Host, known: &mut Known) -> Result<Vec<Instance>> {
     let tree = Tree {
         host,
         node: host.node(),
-        pids: pve::running(host).into_iter().map(|vm| (vm.vmid, vm.pid)).collect(),
+        started: started(host),
         tasks: running_tasks(host),
         ha: Ha::read(host),
         at: clock::millis(),
@@ -58,17 +61,25 @@ fn list(host: &Host, known: &mut Known) -> Result<Vec<Instance>> {
             Err(error) => (vmid, tree.unreadable(vmid, &error)),
         })
         .collect();
-    for vmid in tree.pids.keys().filter(|vmid| !all.contains_key(vmid)).copied().collect::<Vec<_>>() {
-        all.insert(vmid, tree.foreign(vmid));
+    for vmid in &tree.started {
+        if !all.contains_key(vmid) && pve::qemu_pid(host, *vmid).is_some() {
+            all.insert(*vmid, tree.foreign(*vmid));
+        }
     }
     Ok(all.into_values().collect())
+}
+
+/// The VMs that have a pid file. QEMU takes it along when it ends: one that was left behind says that nobody stopped this VM.
+/// Whether its process lives is the fast tier's to tell.
+fn started(host: &Host) -> BTreeSet<u32> {
+    names(&host.qemu_run()).iter().filter_map(|name| name.strip_suffix(".pid")?.parse().ok()).collect()
 }
 
 /// All that is read once for all VMs.
 struct Tree<'a> {
     host: &'a Host,
     node: String,
-    pids: BTreeMap<u32, i32>,
+    started: BTreeSet<u32>,
     tasks: BTreeMap<u32, i32>,
     ha: Ha,
     at: u64,
@@ -90,10 +101,8 @@ impl Tree<'_> {
         }
     }
 
-    /// QEMU takes its pid file along when it ends. One that was left behind says that nobody stopped this VM.
     fn power(&self, vmid: u32) -> Power {
-        let left = || self.host.qemu_run().join(format!("{vmid}.pid")).exists();
-        if self.pids.contains_key(&vmid) || left() { Power::Running } else { Power::Stopped }
+        if self.started.contains(&vmid) { Power::Running } else { Power::Stopped }
     }
 
     fn configured(&self, vmid: u32, configured: Configured) -> Instance {

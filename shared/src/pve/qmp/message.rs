@@ -2,6 +2,9 @@
 
 use serde_json::{Map, Value};
 
+/// Characters of what is told to people.
+const LONGEST: usize = 300;
+
 /// Something that happened in QEMU.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
@@ -62,7 +65,17 @@ fn text(error: &Map<String, Value>, key: &str) -> String {
 
 /// As it may end up in a message on a terminal.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(300).collect()
+    if is_printable(text) { text.to_owned() } else { text.chars().filter(|c| !c.is_control()).take(LONGEST).collect() }
+}
+
+/// Whether that is what [`printable`] makes of a text.
+pub(crate) fn is_printed_as(text: &str, printed: &str) -> bool {
+    if is_printable(text) { text == printed } else { printable(text) == printed }
+}
+
+/// The usual case, which needs no look at each character.
+fn is_printable(text: &str) -> bool {
+    text.len() <= LONGEST && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 pub(crate) fn beginning(line: &[u8]) -> String {
@@ -99,6 +112,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_printed_has_no_control_characters_and_is_recognised(text in "[a-z\u{1b}\u{80}é]{0,9}", other in "[a-b]{0,2}") {
+            let printed = printable(&text);
+            prop_assert_eq!(&printed, &text.replace(['\u{1b}', '\u{80}'], ""));
+            prop_assert!(is_printed_as(&text, &printed));
+            prop_assert_eq!(is_printed_as(&text, &other), printed == other);
+        }
+
         #[test]
         fn no_line_makes_it_panic(
             bytes in any::<Vec<u8>>(), near in "\\{\"(return|error|event|QMP|id)\": ?(\\{|\\[|1|\"a\"|,)*\\PC*\\}?"
