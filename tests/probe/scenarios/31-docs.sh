@@ -21,17 +21,19 @@ prepare_ill() {
 }
 daemon=
 prepare_serving() {
+    settings '[probe]' 'fast = "1s"' 'deep = "1s"'
     vm-probe serve >/run/lab/log/serve 2>&1 &
     daemon=$!
     ready() { [[ $(curl -sS -m 5 http://127.0.0.1:8080/metrics 2>&1) == *'vm_probe_status{vmid="112"} 4'* ]]; }
     wait_for 20 ready || fail "it does not get ready: $(</run/lab/log/serve)"
 }
-# The page asks for a record, so the daemon has to have one.
+# The page asks for a record, so the daemon has to have one: more than the reading with which it begins.
 prepare_well() {
-    recorded() { [[ $(curl -sS -m 5 http://127.0.0.1:8080/api/quality/history/111 | jq '.readings | length') -gt 0 ]]; }
+    recorded() { [[ $(curl -sS -m 5 http://127.0.0.1:8080/api/quality/history/111 | jq '.readings | length') -gt 2 ]]; }
     wait_for 20 recorded || fail "nothing is recorded of 111"
     kill -TERM "$daemon"
     wait "$daemon"
+    rm /etc/pve-hooks/config.toml
     rm /var/lib/vz/images/112/other
     inner_qmp 112 '{"execute":"cont"}' >/dev/null
     becomes 112 running
