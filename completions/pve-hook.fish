@@ -9,7 +9,7 @@ complete -c pve-hook -n "not __fish_seen_subcommand_from register unregister che
 complete -c pve-hook -n "not __fish_seen_subcommand_from register unregister check" -s q -l quiet -d 'Tell only what is wrong'
 complete -c pve-hook -n "not __fish_seen_subcommand_from register unregister check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pve-hook -n "not __fish_seen_subcommand_from register unregister check" -s V -l version -d 'Print version'
-complete -c pve-hook -n "not __fish_seen_subcommand_from register unregister check" -a "register" -d 'Make this the hookscript of VMs'
+complete -c pve-hook -n "not __fish_seen_subcommand_from register unregister check" -a "register" -d 'Make pve-hook the hookscript of VMs'
 complete -c pve-hook -n "not __fish_seen_subcommand_from register unregister check" -a "unregister" -d 'Take it off again'
 complete -c pve-hook -n "not __fish_seen_subcommand_from register unregister check" -a "check" -d 'Say for each VM whether the hook is in place and its devices can be bound (exit 1 if not)'
 complete -c pve-hook -n "__fish_seen_subcommand_from register" -l timeout -d 'Bound on the whole operation, such as 30s or 2m' -r -f

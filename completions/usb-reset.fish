@@ -3,7 +3,7 @@ complete -c usb-reset -n "not __fish_seen_subcommand_from list heal" -l timeout 
 complete -c usb-reset -n "not __fish_seen_subcommand_from list heal" -l lock-timeout -d 'How long to wait while somebody else moves the same devices [default: 10s]' -r -f
 complete -c usb-reset -n "not __fish_seen_subcommand_from list heal" -l root -d 'Look at a copied host tree below DIR (DIR/sys, DIR/etc/pve, ...) instead of /' -r -f -a "(__fish_complete_directories)"
 complete -c usb-reset -n "not __fish_seen_subcommand_from list heal" -l config -d 'Configuration file [default: /etc/pve-hooks/config.toml]' -r -F
-complete -c usb-reset -n "not __fish_seen_subcommand_from list heal" -l rung -d 'Which reset, from the least' -r -f -a "auto\t'From the least rung that fits: replug, port for a VM\'s device; ioctl, port for others'
+complete -c usb-reset -n "not __fish_seen_subcommand_from list heal" -l rung -d 'This reset and no other; auto tries them from the least' -r -f -a "auto\t'From the least rung that fits: replug, port for a VM\'s device; ioctl, port for others'
 power\t'Keep it awake (power/control = on)'
 replug\t'Off the VM and back, by QEMU\'s monitor'
 ioctl\t'The kernel\'s reset of the device, by the ioctl `USBDEVFS_RESET`'

@@ -89,7 +89,10 @@ pub fn page(head: &str, mut parts: Parts, common: &Parts) -> String {
         }
     }
     for name in parts.names() {
-        page.push_str(&format!(".SH {name}\n{}", if name == "SEE ALSO" { common.get(&name) } else { String::new() }));
+        page.push_str(&format!(
+            ".SH {name}\n{}",
+            if name == "SEE ALSO" { common.without(&name, "pve-hooks.toml") } else { String::new() }
+        ));
         page.push_str(&parts.take(&name));
     }
     page

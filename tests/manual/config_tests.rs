@@ -164,5 +164,8 @@ fn no_key_is_forgotten() {
     for key in known.iter().filter_map(|key| key.strip_prefix("gpu.")) {
         named.insert(format!("pci.{key}"));
     }
-    assert_eq!(named, known);
+    let forgotten: Vec<_> = known.difference(&named).collect();
+    assert!(forgotten.is_empty(), "config/config.toml does not name {forgotten:?}");
+    let unknown: Vec<_> = named.difference(&known).collect();
+    assert!(unknown.is_empty(), "config/config.toml names what nothing reads: {unknown:?}");
 }

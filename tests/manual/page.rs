@@ -29,7 +29,7 @@ pub fn page(head: &str, command: &mut Command, mut parts: Parts, common: &Parts)
     }
     for section in LAST {
         let made = if section == "EXAMPLES" { shown(&examples::of(command).0) } else { String::new() };
-        let all = [made, common.get(section), parts.take(section)].concat();
+        let all = [made, common.without(section, &name), parts.take(section)].concat();
         if !all.is_empty() {
             text.push_str(&format!(".SH {section}\n{all}"));
         }

@@ -1,5 +1,6 @@
 //! `parts/NAME.roff`: what a man page says that clap does not know. Every section has to find its place.
 
+use crate::roff::plain;
 use std::{fs, path::Path};
 
 /// The sections of one file. A subsection of COMMANDS is called `COMMANDS/verb`.
@@ -30,9 +31,11 @@ impl Parts {
         Self { file: name.to_owned(), sections }
     }
 
-    /// The section, which stays; nothing where there is none.
-    pub fn get(&self, name: &str) -> String {
-        self.sections.iter().find(|(own, _)| own == name).map(|(_, text)| text.clone()).unwrap_or_default()
+    /// The section, which stays, without a page's reference to itself; nothing where there is none.
+    pub fn without(&self, name: &str, page: &str) -> String {
+        let text = self.sections.iter().find(|(own, _)| own == name).map_or("", |(_, text)| text);
+        let itself = format!(".BR {} (", plain(page));
+        text.split_inclusive('\n').filter(|line| name != "SEE ALSO" || !line.starts_with(&itself)).collect()
     }
 
     /// The section, once; nothing where there is none.

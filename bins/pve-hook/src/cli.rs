@@ -48,7 +48,7 @@ impl Phase {
 /// What a person can ask for.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Make this the hookscript of VMs
+    /// Make pve-hook the hookscript of VMs
     #[command(after_help = REGISTER)]
     Register(Register),
     /// Take it off again

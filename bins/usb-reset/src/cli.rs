@@ -19,7 +19,7 @@ pub struct Cli {
     /// 18d1:9302, 3-1.4 (bus-port), /dev/bus/usb/003/002 or vm:111
     #[arg(required = true)]
     pub target: Option<Target>,
-    /// Which reset, from the least
+    /// This reset and no other; auto tries them from the least
     #[arg(long, value_name = "RUNG", default_value = "auto")]
     pub rung: Choice,
     /// Consent to the reset of this controller with all that hangs on it, such as 0000:03:00.0
