@@ -2,6 +2,10 @@
 # cluster.sh: what judges a manifest without a cluster.
 : "${top:?run it by tests/snippets/run}" "${bin:?}" "${tools:?}"
 
+# What is started here ends with the part, also when that fails.
+server=
+trap '[[ ! $server ]] || kill "$server" 2>/dev/null || true' EXIT
+
 missing=()
 # lack TOOL WHAT: one check less; told at the end.
 lack() { missing+=("$2: $1 is not to be had"); }
@@ -18,7 +22,7 @@ valid() {
 
 # dry_run FILE...: kubectl decodes each object and finds its kind. What a real server would say against it is not asked.
 dry_run() {
-    local server file i
+    local file i
     local -a files=()
     has kubectl || { lack kubectl "kubectl apply --dry-run=client" && return 0; }
     rm -f "$top/port"
@@ -32,6 +36,7 @@ dry_run() {
     expect 0 kubectl --kubeconfig /dev/null --cache-dir "$top/kubectl" --server "http://127.0.0.1:$(<"$top/port")" \
         apply --dry-run=client --validate=false "${files[@]}"
     kill "$server"
+    server=
 }
 
 # probe_takes FILE: vm-probe reads every config.toml and instances.json in it, and serves with the arguments of every
@@ -80,7 +85,7 @@ PYTHON
 
 # serves UID DIR ARGUMENT...
 serves() {
-    local uid=$1 dir=$2 server host address='' i
+    local uid=$1 dir=$2 host address='' i
     shift 2
     echo 0123456789abcdef0123456789abcdef >"$dir/token"
     chmod 600 "$dir/token"
@@ -98,7 +103,7 @@ serves() {
         sleep 0.1
     done
     printf '$ vm-probe %s   (user %s)\n%s\n' "$*" "$uid" "$(<"$dir/log")"
-    [[ $address ]] || { kill "$server" 2>/dev/null || true; fail "vm-probe $* does not listen"; }
+    [[ $address ]] || fail "vm-probe $* does not listen"
     expect 0 curl -fsS -m 5 "$address/livez"
     expect 0 curl -fsS -m 5 "$address/metrics"
     # By the name of the service, and by no other.
@@ -110,4 +115,5 @@ serves() {
     fi
     kill "$server"
     wait "$server" || fail "vm-probe $* ended with $?"
+    server=
 }
