@@ -26,7 +26,7 @@ use connections::Connections;
 use handle::Server;
 use listener::Listener;
 use passthrough::{
-    host::Host,
+    host::{Host, read_text},
     probe::{
         now,
         service::{Service, Snapshot},
@@ -69,8 +69,8 @@ impl fmt::Debug for Options {
     }
 }
 
-/// Serves until SIGTERM or SIGINT; answers that are on their way are then given a little time. The service begins when it is
-/// certain that it can be reached, and by nobody who must not.
+/// Serves until SIGTERM, SIGINT or SIGHUP (its terminal is closed); answers that are on their way are then given a little
+/// time. The service begins when it is certain that it can be reached, and by nobody who must not.
 pub fn serve(service: impl FnOnce() -> Result<Arc<dyn Service>>, options: Options) -> Result<()> {
     // Before anything is bound: what must not be reachable never is, not even for a moment.
     listen::consents(&options.listen, options.token.as_ref())?;
@@ -82,19 +82,33 @@ pub fn serve(service: impl FnOnce() -> Result<Arc<dyn Service>>, options: Option
         .context("cannot start the HTTP server")?;
     let served = runtime.block_on(async {
         let listener = Listener::bind(&options)?;
-        let service = service()?;
         let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
         let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+        let hangup = (!keeps_on()).then(|| signal(SignalKind::hangup())).transpose();
+        let mut hangup = hangup.context("cannot wait for SIGHUP")?;
         let stop = poll_fn(move |cx| {
-            let ended = terminate.poll_recv(cx).is_ready() | interrupt.poll_recv(cx).is_ready();
+            let ended = terminate.poll_recv(cx).is_ready()
+                | interrupt.poll_recv(cx).is_ready()
+                | hangup.as_mut().is_some_and(|hangup| hangup.poll_recv(cx).is_ready());
             if ended { Poll::Ready(()) } else { Poll::Pending }
         });
+        // Whoever is told to end from here on ends in order.
+        let service = service()?;
         run(listener, service, options, stop).await;
         Ok(())
     });
     // A disk that does not answer holds a blocking call: the end does not wait for it.
     runtime.shutdown_background();
     served
+}
+
+/// Whether whoever started it wants it to outlive its terminal, as `nohup` does: SIGHUP is ignored.
+fn keeps_on() -> bool {
+    let ignored =
+        |text: &str| text.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    let own = i32::try_from(std::process::id()).unwrap_or_default();
+    let status = read_text(&Host::default().process(own).join("status")).unwrap_or_default();
+    ignored(&status).is_some_and(|mask| mask & 1 == 1)
 }
 
 /// Serves until `stop`.

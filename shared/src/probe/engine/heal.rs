@@ -20,7 +20,7 @@ use std::{
 };
 
 /// A recovery has an end within this time: a stop, a start and a look.
-const RECOVERY: Duration = Duration::from_secs(300);
+pub(super) const RECOVERY: Duration = Duration::from_secs(300);
 
 /// How long QEMU may still be asked for a round that began before.
 const ASKED: Duration = Duration::from_secs(10);
@@ -90,7 +90,7 @@ pub(super) fn begin(
     match shared.store().slots.get_mut(&name) {
         None => return Err(Refusal::NoSuchInstance),
         Some(slot) if slot.healing => return Err(Refusal::Running),
-        Some(slot) => slot.healing = true,
+        Some(slot) => (slot.healing, slot.heals_since) = (true, now()),
     }
     let id = name.clone();
     let worker = Arc::clone(shared);

@@ -70,6 +70,8 @@ pub(super) struct Slot {
     pub(super) rests_until: u64,
     /// Whether a recovery is under way.
     pub(super) healing: bool,
+    /// Since when.
+    pub(super) heals_since: u64,
     patience: Patience,
     /// Whether something was measured since it was judged.
     fresh: bool,
@@ -94,6 +96,7 @@ impl Slot {
             asking: false,
             rests_until: 0,
             healing: false,
+            heals_since: 0,
             patience,
             fresh: true,
             reading: None,

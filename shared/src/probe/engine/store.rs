@@ -1,6 +1,6 @@
 //! What is known of every instance. Each tier writes only its own part.
 
-use super::{slot::Slot, slots::Slots};
+use super::{heal::RECOVERY, slot::Slot, slots::Slots};
 use crate::{
     config::probe::Settings,
     host::Host,
@@ -94,8 +94,9 @@ impl Store {
             if targets.len() >= most {
                 break;
             }
-            // A recovery looks for itself, and finds the monitor free.
-            if waits(slot.deep_due, now, interval) || slot.healing || slot.asking {
+            // A recovery looks for itself, and finds the monitor free. One that hangs beyond its end hides nothing.
+            let heals = slot.healing && now.abs_diff(slot.heals_since) < millis(RECOVERY);
+            if waits(slot.deep_due, now, interval) || heals || slot.asking {
                 continue;
             }
             let Some(mut target) = target(&slot.evidence.instance) else { continue };

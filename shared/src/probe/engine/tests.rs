@@ -97,7 +97,7 @@ fn nothing_is_recovered_that_is_not_there_or_not_ill() {
 fn ill(host: &Host) {
     fs::create_dir_all(host.process(4711)).unwrap();
     fs::write(host.qemu_run().join("111.pid"), "4711\n").unwrap();
-    let line = "/usr/bin/kvm\0-id\0111\0-pidfile\0/var/run/qemu-server/111.pid\0";
+    let line = ["/usr/bin/kvm", "-id", "111", "-pidfile", "/var/run/qemu-server/111.pid", ""].join("\0");
     fs::write(host.process(4711).join("cmdline"), line).unwrap();
     let stat = "4711 (kvm) S 1 1 1 0 -1 4194624 1 0 0 0 100 50 0 0 20 0 4 0 4711 3000000000 500000 0\n";
     fs::write(host.process(4711).join("stat"), stat).unwrap();
@@ -178,4 +178,10 @@ fn a_clock_that_is_set_back_keeps_nobody_from_being_asked() {
     assert_eq!([round(9 * HOUR), round(9 * HOUR + 1000)], [(1, 1, 1), (0, 0, 0)], "set back by an hour");
     assert_eq!(round(9 * HOUR + 16_000), (1, 1, 0), "and in step again");
     assert_eq!(round(11 * HOUR), (1, 1, 1), "set forward");
+
+    // A recovery looks for itself, as long as it can have time left to do so.
+    let slot = store.slots.iter_mut().next().unwrap();
+    (slot.healing, slot.heals_since, slot.deep_due) = (true, 11 * HOUR, 0);
+    assert!(store.deep_due(11 * HOUR + 299_000, 9).is_empty());
+    assert_eq!(store.deep_due(11 * HOUR + 400_000, 9).len(), 1, "one that hangs hides nothing");
 }
