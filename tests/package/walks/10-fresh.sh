@@ -5,7 +5,7 @@ printf '#!/bin/sh\necho mine\n' >"$SNIPPETS/pve-hook"
 ln -s /root/gpu-bind "$SNIPPETS/gpu-bind"
 before
 
-install
+apt_install
 said "$SNIPPETS/pve-hook .*(stays|kept)"
 said "$SNIPPETS/gpu-bind .*(stays|kept)"
 grep -q 'echo mine' "$SNIPPETS/pve-hook"
@@ -26,8 +26,8 @@ said 'VM 111: registered'
 if told pve-hook check 111; then fail "a VM that is not registered passes"; fi
 said 'not registered'
 
-remove
+apt_remove
 grep -q 'echo mine' "$SNIPPETS/pve-hook"
 unlinked
-purge
+apt_purge
 as_before

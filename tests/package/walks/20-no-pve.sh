@@ -3,10 +3,10 @@
 [[ ! -e /var/lib/vz && ! -e /etc/pve ]] || fail "this machine is not bare"
 before
 
-install
+apt_install
 for program in "${PROGRAMS[@]}"; do "$program" --version; done
 told gpu-bind --root /t/tree status
-remove
+apt_remove
 not_said 'hookscript'
-purge
+apt_purge
 as_before

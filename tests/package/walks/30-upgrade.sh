@@ -9,7 +9,7 @@ touch /var/lib/vz/snippets/theirs
 as_it_was() { stat -c '%n %i %Z' "$SNIPPETS"/*; }
 was=$(as_it_was)
 
-upgrade
+apt_install
 [[ $(dpkg-query -W -f '${Version}' pve-hooks) != 0.0.9 ]]
 hooked 111 && hooked 112
 linked
@@ -19,18 +19,17 @@ not_said 'WARNING|still named|unregister|--delete'
 ! grep 'defaults of 0.0.9' /etc/pve-hooks/config.toml || fail "a configuration that nobody changed was not brought up to date"
 
 # And back, and up again with a configuration that somebody has changed.
-told apt-get install -y --allow-downgrades /t/older.deb
-whole
+install /t/older.deb
 [[ $(as_it_was) == "$was" ]] || fail "the links were touched"
 echo 'lock_timeout = "11s" # mine' >>/etc/pve-hooks/config.toml
-upgrade
+install
 grep mine /etc/pve-hooks/config.toml || fail "a configuration that somebody changed was replaced"
 [[ $(as_it_was) == "$was" ]] || fail "the links were touched"
 gpu-bind --root /t/tree --config /etc/pve-hooks/config.toml status
 
 # A link that somebody took away is made again: without it, VMs that name it do not start.
 rm "$SNIPPETS/pve-hook"
-told apt-get install -y --reinstall "$DEB"
+install
 linked
 
 told pve-hook unregister --all

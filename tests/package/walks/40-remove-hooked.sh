@@ -15,7 +15,7 @@ not_said 'VM 111'
 told pve-hook register --all
 printf '#!/bin/sh\n' >"$SNIPPETS/theirs"
 
-remove
+apt_remove
 for vmid in 111 112 117; do said "(^|[^0-9])$vmid([^0-9]|$)"; done
 not_said '(^|[^0-9])(113|114|115|116|118|201)([^0-9]|$)'
 # What was told is what frees them, also now that the programs are gone.

@@ -7,10 +7,10 @@ remove
 install
 linked
 remove
-told apt-get remove -y pve-hooks
+remove
 purge
 as_before
-told dpkg --purge pve-hooks
+purge
 install
 linked
 install

@@ -38,7 +38,7 @@ before
 install && there
 said "$SNIPPETS"
 mkdir -p /mnt/disk/snippets
-told apt-get install -y --reinstall "$DEB"
+install
 linked
 purge
 unlinked

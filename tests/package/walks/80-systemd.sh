@@ -45,7 +45,7 @@ if [[ $SUITE != bookworm ]]; then told udevadm verify "$(dpkg -L pve-hooks | gre
 systemctl.real --root=/ disable pve-hooks-reconcile.timer
 systemctl.real --root=/ enable vm-probe.service
 : >/tmp/systemctl.calls
-upgrade
+install
 cat /tmp/systemctl.calls
 not_asked '(stop|restart|start).* pve-hooks-reconcile\.service'
 asked ' restart .*vm-probe\.service'
