@@ -25,7 +25,15 @@ expect_exit 0 systemctl show -p Result -p ExecMainStatus vm-probe.service
 expect_text Result=success
 ! lives || fail "vm-probe answers although it was stopped"
 
+# What it cures by a write to sysfs: power saving that put a Coral to sleep.
 [[ -e /usr/lib/systemd/system/coral-check.service ]] || exit 0
-expect_exit 0 systemctl start coral-check.service
+coral_wrong_speed
+coral_vm 275
+coral_suspend
+coral_suspended || fail "the lab's Coral does not sleep"
+run systemctl start coral-check.service
+run journal coral-check.service
+expect_no_text "cannot be read" "not permitted" "denied"
+[[ $(coral_attr power/control) == on ]] || fail "power/control is $(coral_attr power/control)"
 expect_exit 0 systemctl start coral-check.timer
 expect_exit 0 systemctl stop coral-check.timer
