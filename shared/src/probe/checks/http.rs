@@ -2,10 +2,11 @@
 //! https address cannot be judged.
 
 use crate::host::{Host, read_file};
+use rustls::crypto::ring;
 use std::{
     fs,
     path::PathBuf,
-    sync::Mutex,
+    sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
 use ureq::{
@@ -79,7 +80,7 @@ pub(super) fn get(url: &str, roots: &Roots, timeout: Duration) -> Asked {
     if !is_address(url) {
         return Asked::Unknown(format!("{url:?} is no address"));
     }
-    let mut tls = TlsConfig::builder();
+    let mut tls = TlsConfig::builder().unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()));
     match roots.get() {
         Ok(roots) => tls = tls.root_certs(roots),
         Err(why) if url.starts_with("https:") => return Asked::Unknown(why),
