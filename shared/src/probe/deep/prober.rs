@@ -3,6 +3,7 @@
 use super::{
     flight::{Flight, Target, Way},
     link::Link,
+    session::Session,
 };
 use crate::{
     host::Host,
@@ -187,7 +188,7 @@ impl Prober {
                     if let Way::Again(_, trouble) = &flight.qmp {
                         let trouble = trouble.clone();
                         match trouble {
-                            Trouble::Full => {}
+                            Trouble::Full | Trouble::Closed => {}
                             Trouble::Absent => end_qmp(flight, Qmp::Absent, Some(trouble)),
                             Trouble::Refused => end_qmp(flight, Qmp::Refused, Some(trouble)),
                             _ => end_qmp(flight, Qmp::Unknown(trouble.to_string()), Some(trouble)),
@@ -221,7 +222,11 @@ impl Prober {
 
     /// Connects; whatever came in the way is in [`Way::Again`], for the caller to judge.
     fn dial(&self, at: usize, side: Side, endpoint: &Endpoint) -> Way {
-        let link = match Link::dial(endpoint) {
+        let begun = Link::dial(endpoint).and_then(|link| match side {
+            Side::Qmp => Session::begin(&link).map(|()| link),
+            Side::Vnc => Ok(link),
+        });
+        let link = match begun {
             Ok(link) => link,
             Err(trouble) => return again(trouble),
         };
