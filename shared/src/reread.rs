@@ -9,6 +9,7 @@ use nix::{
     sys::resource::{Resource, getrlimit},
 };
 use std::{
+    borrow::Cow,
     fs::{self, File, Metadata},
     io::{self, Read},
     os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
@@ -60,7 +61,7 @@ impl Pool {
     }
 
     fn length(&mut self, file: &mut Reread) -> io::Result<usize> {
-        if file.kept.as_ref().is_some_and(|kept| kept.is_another_at(&file.path)) {
+        if file.kept.as_ref().is_some_and(|kept| kept.of_tree.is_some() && kept.is_another_at(&file.path())) {
             file.kept = None;
         }
         if let Some(kept) = &file.kept {
@@ -71,13 +72,13 @@ impl Pool {
                 done => return done,
             }
         }
-        let mut opened = File::options().read(true).custom_flags(O_NONBLOCK).open(&file.path)?;
+        let mut opened = File::options().read(true).custom_flags(O_NONBLOCK).open(file.path())?;
         let length = opened.read(&mut self.buffer);
         let worth_keeping = length.as_ref().map_or_else(|e| e.kind() == io::ErrorKind::InvalidInput, |_| true);
         if worth_keeping && let Some(place) = Place::take(&self.left) {
             // Before it is known which file it is, it is not kept.
             let file_of_tree =
-                if self.is_live { Ok(None) } else { opened.metadata().map(|found| Some(identity(&found))) };
+                if self.is_live { Ok(None) } else { opened.metadata().map(|found| Some(Box::new(identity(&found)))) };
             file.kept = file_of_tree.ok().map(|of_tree| Kept { file: opened, of_tree, _place: place });
         }
         length
@@ -87,7 +88,9 @@ impl Pool {
 /// One file.
 #[derive(Debug)]
 pub struct Reread {
-    path: PathBuf,
+    /// Shared by all of a directory: a thousand VMs have ten thousand files.
+    dir: Arc<Path>,
+    name: &'static str,
     kept: Option<Kept>,
 }
 
@@ -96,7 +99,7 @@ pub struct Reread {
 struct Kept {
     file: File,
     /// Which file it was, where a tree stands in for a machine.
-    of_tree: Option<Identity>,
+    of_tree: Option<Box<Identity>>,
     _place: Place,
 }
 
@@ -109,14 +112,23 @@ fn identity(of: &Metadata) -> Identity {
 
 impl Kept {
     fn is_another_at(&self, path: &Path) -> bool {
-        self.of_tree.is_some_and(|kept| fs::metadata(path).map_or(true, |now| identity(&now) != kept))
+        self.of_tree.as_deref().is_some_and(|kept| fs::metadata(path).map_or(true, |now| identity(&now) != *kept))
     }
 }
 
 impl Reread {
+    /// The file of this name in a directory.
+    pub fn new(dir: &Arc<Path>, name: &'static str) -> Self {
+        Self { dir: Arc::clone(dir), name, kept: None }
+    }
+
     /// The file at this path.
-    pub fn new(path: PathBuf) -> Self {
-        Self { path, kept: None }
+    pub fn at(path: PathBuf) -> Self {
+        Self { dir: path.into(), name: "", kept: None }
+    }
+
+    fn path(&self) -> Cow<'_, Path> {
+        if self.name.is_empty() { Cow::Borrowed(&*self.dir) } else { Cow::Owned(self.dir.join(self.name)) }
     }
 }
 
@@ -146,7 +158,7 @@ mod tests {
     fn a_file_of_a_tree_is_always_that_of_its_path() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a");
-        let (mut pool, mut file) = (Pool::new(&Host::new(dir.path())), Reread::new(path.clone()));
+        let (mut pool, mut file) = (Pool::new(&Host::new(dir.path())), Reread::at(path.clone()));
         assert_eq!(pool.read(&mut file).unwrap_err().kind(), io::ErrorKind::NotFound);
         fs::write(&path, "one\n").unwrap();
         assert_eq!(pool.read(&mut file).unwrap(), b"one\n");
@@ -166,7 +178,7 @@ mod tests {
         let host = Host::default();
         let mut pool = Pool::new(&host);
         let before = pool.left.load(Ordering::Relaxed);
-        let mut file = Reread::new(host.proc().join(child.id().to_string()).join("stat"));
+        let mut file = Reread::new(&host.proc().join(child.id().to_string()).into(), "stat");
         assert!(!pool.read(&mut file).unwrap().is_empty());
         assert!(!pool.read(&mut file).unwrap().is_empty());
         assert_eq!(pool.left.load(Ordering::Relaxed), before - 1);

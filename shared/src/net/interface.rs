@@ -9,7 +9,8 @@ use std::{
     fs,
     io::{self, ErrorKind},
     mem,
-    path::PathBuf,
+    path::Path,
+    sync::Arc,
 };
 
 /// `IFF_UP`.
@@ -32,7 +33,7 @@ pub enum Link {
 #[derive(Debug)]
 pub struct Interface {
     name: String,
-    dir: PathBuf,
+    dir: Arc<Path>,
     carrier: Reread,
     /// What only a port of a bridge has, and only as long as it is this very port.
     port: Reread,
@@ -44,8 +45,8 @@ impl Interface {
     /// The interface of this name, whether it exists or not.
     pub fn new(host: &Host, name: &str) -> Self {
         // A name that no interface can have must not lead elsewhere in the tree.
-        let dir = host.net_class().join(if is_name(name) { name } else { "?" });
-        let file = |path| Reread::new(dir.join(path));
+        let dir: Arc<Path> = host.net_class().join(if is_name(name) { name } else { "?" }).into();
+        let file = |path| Reread::new(&dir, path);
         let (carrier, port) = (file("carrier"), file("brport/state"));
         Self { name: name.to_owned(), carrier, port, dir, master: None, is_port: false }
     }

@@ -72,7 +72,7 @@ impl Link {
     pub(super) fn lines(
         &mut self,
         mut bytes: &[u8],
-        mut take: impl FnMut(&Self, &[u8]) -> Result<bool, Trouble>,
+        mut take: impl FnMut(&[u8]) -> Result<bool, Trouble>,
     ) -> Result<bool, Trouble> {
         loop {
             let all = bytes;
@@ -83,11 +83,11 @@ impl Link {
                 return Ok(false);
             };
             let enough = if self.rest.is_empty() {
-                take_line(self, line, &mut take)?
+                take_line(line, &mut take)?
             } else {
                 let mut whole = std::mem::take(&mut self.rest);
                 whole.extend_from_slice(line);
-                take_line(self, &whole, &mut take)?
+                take_line(&whole, &mut take)?
             };
             if enough {
                 return Ok(true);
@@ -96,13 +96,9 @@ impl Link {
     }
 }
 
-fn take_line(
-    link: &Link,
-    line: &[u8],
-    take: &mut impl FnMut(&Link, &[u8]) -> Result<bool, Trouble>,
-) -> Result<bool, Trouble> {
+fn take_line(line: &[u8], take: &mut impl FnMut(&[u8]) -> Result<bool, Trouble>) -> Result<bool, Trouble> {
     let line = line.trim_ascii();
-    if line.is_empty() { Ok(false) } else { take(link, line) }
+    if line.is_empty() { Ok(false) } else { take(line) }
 }
 
 fn dial_tcp(address: SocketAddr) -> Result<OwnedFd, Trouble> {
@@ -132,7 +128,7 @@ mod tests {
             let mut lines = Vec::new();
             for size in sizes.iter().cycle() {
                 let (piece, behind) = rest.split_at(rest.len().min(*size));
-                link.lines(piece, |_, line| { lines.push(line.to_vec()); Ok(false) }).unwrap();
+                link.lines(piece, |line| { lines.push(line.to_vec()); Ok(false) }).unwrap();
                 rest = behind;
                 if rest.is_empty() {
                     break;

@@ -4,6 +4,7 @@ use super::{
     flight::{Flight, Target, Way},
     link::Link,
     questions::ORDER,
+    session::Session,
 };
 use crate::{
     host::Host,
@@ -194,7 +195,7 @@ impl Prober {
                     if let Way::Again(_, trouble) = &flight.qmp {
                         let trouble = trouble.clone();
                         match trouble {
-                            Trouble::Full => {}
+                            Trouble::Full | Trouble::Closed => {}
                             Trouble::Absent => end_qmp(flight, Qmp::Absent, Some(trouble)),
                             Trouble::Refused => end_qmp(flight, Qmp::Refused, Some(trouble)),
                             _ => end_qmp(flight, Qmp::Unknown(trouble.to_string()), Some(trouble)),
@@ -235,6 +236,11 @@ impl Prober {
         };
         if let Some(who) = self.stranger(&link, endpoint, known) {
             return again(Trouble::Stranger(who));
+        }
+        if side == Side::Qmp
+            && let Err(trouble) = Session::begin(&link)
+        {
+            return again(trouble);
         }
         let event = EpollEvent::new(EpollFlags::EPOLLIN, data(at, side));
         match self.epoll.add(&link.fd, event) {

@@ -22,14 +22,16 @@ pub(super) struct Session {
 }
 
 impl Session {
+    /// Asks everything, before QEMU has greeted: it reads no word until it has, and both then come in one piece.
+    pub(super) fn begin(link: &Link) -> Result<(), Trouble> {
+        link.send(BATCH.as_bytes())
+    }
+
     /// Takes what came; `true` when all is answered.
     pub(super) fn take(&mut self, link: &mut Link, bytes: &[u8]) -> Result<bool, Trouble> {
-        link.lines(bytes, |link, line| {
+        link.lines(bytes, |line| {
             if !self.greeted {
                 self.greeted = answer::is_greeting(line)?;
-                if self.greeted {
-                    link.send(BATCH.as_bytes())?;
-                }
                 return Ok(false);
             }
             let Some(question) = ORDER.get(self.answered) else { return Ok(true) };

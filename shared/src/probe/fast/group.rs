@@ -11,6 +11,7 @@ use std::{
     borrow::Cow,
     io::ErrorKind,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 pub(super) const CPU: &str = "cgroup cpu.stat";
@@ -38,7 +39,8 @@ pub(super) struct Group {
 
 impl Group {
     pub fn new(dir: &Path) -> Self {
-        let file = |name| Reread::new(dir.join(name));
+        let dir: Arc<Path> = dir.into();
+        let file = |name| Reread::new(&dir, name);
         Self {
             cpu: file("cpu.stat"),
             memory: file("memory.current"),

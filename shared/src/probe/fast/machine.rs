@@ -35,9 +35,9 @@ pub(super) struct Reading {
 impl Machine {
     pub fn new(host: &Host) -> Self {
         Self {
-            times: Reread::new(host.processor_times()),
-            memory: Reread::new(host.memory_info()),
-            load: Reread::new(host.load_average()),
+            times: Reread::at(host.processor_times()),
+            memory: Reread::at(host.memory_info()),
+            load: Reread::at(host.load_average()),
             busy: Rate::default(),
         }
     }

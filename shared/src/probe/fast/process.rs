@@ -29,10 +29,10 @@ pub(super) struct Watched {
 
 impl Watched {
     pub fn new(host: &Host, pool: &mut Pool, pid: i32) -> Option<(Self, Stat)> {
-        let dir = host.process(pid);
-        let mut stat = Reread::new(dir.join("stat"));
+        let dir = host.process(pid).into();
+        let mut stat = Reread::new(&dir, "stat");
         let now = text(pool.read(&mut stat), Stat::parse).ok().filter(|now| !now.is_dead())?;
-        Some((Self { pid, start_time: now.start_time, stat, statm: Reread::new(dir.join("statm")) }, now))
+        Some((Self { pid, start_time: now.start_time, stat, statm: Reread::new(&dir, "statm") }, now))
     }
 
     /// What it does now; `None` when it has ended.
