@@ -198,9 +198,9 @@ fn judge_all(shared: &Shared, time: u64, ask: bool) -> Judged {
             is_new = true;
             slot.touch();
             slot.plan_anew();
-            if slot.is_seen() {
-                events.extend(store.recorder.reading(&slot.reading(), time));
-            }
+        }
+        if slot.is_seen() && (slot.is_first() || changed || round) {
+            events.extend(store.recorder.reading(&slot.reading(), time));
         }
     }
     let questions = if ask { store.slots.iter_mut().filter_map(Slot::question).collect() } else { Vec::new() };

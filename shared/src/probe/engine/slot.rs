@@ -75,6 +75,8 @@ pub(super) struct Slot {
     patience: Patience,
     /// Whether something was measured since it was judged.
     fresh: bool,
+    /// Whether a reading of it was recorded.
+    recorded: bool,
     reading: Option<Arc<Reading>>,
 }
 
@@ -99,6 +101,7 @@ impl Slot {
             heals_since: 0,
             patience,
             fresh: true,
+            recorded: false,
             reading: None,
         }
     }
@@ -138,6 +141,11 @@ impl Slot {
         (!here || evidence.fast.is_some())
             && (target(instance).is_none() || evidence.deep.is_some())
             && (instance.health_url.is_none() || evidence.remote.is_some())
+    }
+
+    /// Whether nothing of it was recorded yet; once. The tier that completes the first reading may change nothing else.
+    pub(super) fn is_first(&mut self) -> bool {
+        !std::mem::replace(&mut self.recorded, true)
     }
 
     /// What may be done is to be looked for anew. Nothing is planned for what is well, and the books are not read for it.
