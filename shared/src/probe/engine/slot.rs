@@ -56,7 +56,7 @@ pub(super) struct Slot {
     pub(super) slow_due: u64,
     /// When its own report is to be asked for next.
     pub(super) remote_due: u64,
-    /// When it was judged last.
+    /// When it was judged last; 0 where something was measured since.
     pub(super) judged: u64,
     /// When was measured what was recorded last.
     told: u64,
@@ -73,8 +73,6 @@ pub(super) struct Slot {
     /// Since when.
     pub(super) heals_since: u64,
     patience: Patience,
-    /// Whether something was measured since it was judged.
-    fresh: bool,
     /// Whether a reading of it was recorded.
     recorded: bool,
     reading: Option<Arc<Reading>>,
@@ -100,7 +98,6 @@ impl Slot {
             healing: false,
             heals_since: 0,
             patience,
-            fresh: true,
             recorded: false,
             reading: None,
         }
@@ -109,7 +106,6 @@ impl Slot {
     /// Looks at the evidence again; whether the verdict changed. What was counted already does not count as another round.
     pub(super) fn judge(&mut self, limits: &Limits, now: u64) -> bool {
         self.judged = now;
-        self.fresh = false;
         let verdict = classify_by(&self.evidence, limits, &self.patience, now);
         let verdict = self.damper.fold(&self.evidence, verdict, now);
         let changed = verdict != self.verdict;
@@ -222,14 +218,9 @@ impl Slot {
         self.reading = None;
     }
 
-    /// Whether something was measured since it was judged.
-    pub(super) fn is_fresh(&self) -> bool {
-        self.fresh
-    }
-
     /// Something was measured.
     pub(super) fn measured(&mut self) {
-        self.fresh = true;
+        self.judged = 0;
         self.touch();
     }
 
