@@ -190,7 +190,7 @@ fn judge_all(shared: &Shared, time: u64, ask: bool) -> Judged {
     let store = &mut *guard;
     let every = every(shared);
     let (mut is_new, mut events) = (false, Vec::new());
-    for slot in store.slots.iter_mut().filter(|slot| slot.is_fresh() || time.abs_diff(slot.judged) >= every) {
+    for slot in store.slots.iter_mut().filter(|slot| time.abs_diff(slot.judged) >= every) {
         is_new |= slot.is_touched();
         let round = slot.is_round();
         let changed = slot.judge(&store.settings.limits, time);
@@ -198,9 +198,9 @@ fn judge_all(shared: &Shared, time: u64, ask: bool) -> Judged {
             is_new = true;
             slot.touch();
             slot.plan_anew();
-            if slot.is_seen() {
-                events.extend(store.recorder.reading(&slot.reading(), time));
-            }
+        }
+        if slot.is_seen() && (slot.is_first() || changed || round) {
+            events.extend(store.recorder.reading(&slot.reading(), time));
         }
     }
     let questions = if ask { store.slots.iter_mut().filter_map(Slot::question).collect() } else { Vec::new() };

@@ -56,7 +56,7 @@ pub(super) struct Slot {
     pub(super) slow_due: u64,
     /// When its own report is to be asked for next.
     pub(super) remote_due: u64,
-    /// When it was judged last.
+    /// When it was judged last; 0 where something was measured since.
     pub(super) judged: u64,
     /// When was measured what was recorded last.
     told: u64,
@@ -73,8 +73,8 @@ pub(super) struct Slot {
     /// Since when.
     pub(super) heals_since: u64,
     patience: Patience,
-    /// Whether something was measured since it was judged.
-    fresh: bool,
+    /// Whether a reading of it was recorded.
+    recorded: bool,
     reading: Option<Arc<Reading>>,
 }
 
@@ -98,7 +98,7 @@ impl Slot {
             healing: false,
             heals_since: 0,
             patience,
-            fresh: true,
+            recorded: false,
             reading: None,
         }
     }
@@ -106,7 +106,6 @@ impl Slot {
     /// Looks at the evidence again; whether the verdict changed. What was counted already does not count as another round.
     pub(super) fn judge(&mut self, limits: &Limits, now: u64) -> bool {
         self.judged = now;
-        self.fresh = false;
         let verdict = classify_by(&self.evidence, limits, &self.patience, now);
         let verdict = self.damper.fold(&self.evidence, verdict, now);
         let changed = verdict != self.verdict;
@@ -138,6 +137,11 @@ impl Slot {
         (!here || evidence.fast.is_some())
             && (target(instance).is_none() || evidence.deep.is_some())
             && (instance.health_url.is_none() || evidence.remote.is_some())
+    }
+
+    /// Whether nothing of it was recorded yet; once. The tier that completes the first reading may change nothing else.
+    pub(super) fn is_first(&mut self) -> bool {
+        !std::mem::replace(&mut self.recorded, true)
     }
 
     /// What may be done is to be looked for anew. Nothing is planned for what is well, and the books are not read for it.
@@ -214,14 +218,9 @@ impl Slot {
         self.reading = None;
     }
 
-    /// Whether something was measured since it was judged.
-    pub(super) fn is_fresh(&self) -> bool {
-        self.fresh
-    }
-
     /// Something was measured.
     pub(super) fn measured(&mut self) {
-        self.fresh = true;
+        self.judged = 0;
         self.touch();
     }
 
