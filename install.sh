@@ -104,19 +104,18 @@ build() {
     CARGO_ENCODED_RUSTFLAGS=$(printf -- '--remap-path-prefix=%s\037--remap-path-prefix=%s\037--remap-path-prefix=%s' \
         "$target=/target" "${CARGO_HOME:-${HOME:-/root}/.cargo}=/cargo" "$here=/pve-hooks")
     export CARGO_ENCODED_RUSTFLAGS
-    # The C compiler's runtime, of which a panic needs a little, is within: to load it costs a tenth of a start.
-    set -- -C link-arg=-Wl,-T,no-unwind.ld -C link-arg=-Wl,--no-eh-frame-hdr -l static:-bundle=gcc_eh
     if [ "$link" = dynamic ]; then
-        compile pve-hooks "$@"
-        # One file with five names, which is a third of five files.
+        compile pve-hooks -C link-arg=-Wl,-T,no-unwind.ld -C link-arg=-Wl,--no-eh-frame-hdr
+        # One file with five names, which is half of what five files come to.
         for program in $programs; do act ln -f "$target/release/pve-hooks" "$target/release/$program"; done
         return
     fi
-    # Static and at a fixed address: a start without dynamic linking and relocations is a fourth shorter. Not so the one that
-    # resolves names, which needs the C library of the machine that it runs on.
-    compile vm-probe "$@"
-    set -- "$@" -C target-feature=+crt-static -C relocation-model=static
-    for program in pve-hook gpu-bind usb-reset coral-check; do compile "$program" "$@"; done
+    # Static and at a fixed address: a start without dynamic linking and relocations is shorter. Not so the one that resolves
+    # names, which needs the C library of the machine that it runs on.
+    compile vm-probe
+    for program in pve-hook gpu-bind usb-reset coral-check; do
+        compile "$program" -C target-feature=+crt-static -C relocation-model=static
+    done
 }
 compile() {
     program=$1
