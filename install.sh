@@ -148,11 +148,11 @@ files() {
             file 0644 "$path" "$prefix/share/fish/vendor_completions.d/$program.fish"
         done
     done
-    for path in README.md docs/*.md docs/*.json; do file 0644 "$path" "$prefix/share/doc/pve-hooks/${path#docs/}"; done
-    # A package has its own way with these two.
-    if [ "$mode" != package ]; then
-        for path in CHANGELOG.md LICENSE; do file 0644 "$path" "$prefix/share/doc/pve-hooks/$path"; done
-    fi
+    for path in README.md CHANGELOG.md docs/*.md docs/*.json; do
+        file 0644 "$path" "$prefix/share/doc/pve-hooks/${path#docs/}"
+    done
+    # A package says it in debian/copyright.
+    [ "$mode" = package ] || file 0644 LICENSE "$prefix/share/doc/pve-hooks/LICENSE"
     find snippets -type f | LC_ALL=C sort | while read -r path; do
         if [ -x "$path" ]; then bits=0755; else bits=0644; fi
         file "$bits" "$path" "$prefix/share/doc/pve-hooks/examples/${path#snippets/}"
