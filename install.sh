@@ -9,7 +9,8 @@
 #   -n, --dry-run             print what would be done
 #
 # PREFIX (default /usr) and DESTDIR as usual. What is missing is installed by apt.
-# LINK=static links four of the programs statically: they start sooner and are larger. CARGO_TARGET_DIR is obeyed.
+# LINK=static makes five files of the programs, four of them linked statically: they start sooner, and are larger by far.
+# CARGO_TARGET_DIR is obeyed.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -103,17 +104,25 @@ build() {
     CARGO_ENCODED_RUSTFLAGS=$(printf -- '--remap-path-prefix=%s\037--remap-path-prefix=%s\037--remap-path-prefix=%s' \
         "$target=/target" "${CARGO_HOME:-${HOME:-/root}/.cargo}=/cargo" "$here=/pve-hooks")
     export CARGO_ENCODED_RUSTFLAGS
-    for program in $programs; do
-        # The C compiler's runtime, of which a panic needs a little, is within: to load it costs a tenth of a start.
-        set -- -C link-arg=-Wl,-T,no-unwind.ld -C link-arg=-Wl,--no-eh-frame-hdr -l static:-bundle=gcc_eh
-        # Static and at a fixed address: a start without dynamic linking and relocations costs a fifth less. Not so the one
-        # that resolves names, which needs the C library of the machine that it runs on.
-        case $link.$program in
-            *.vm-probe | dynamic.*) ;;
-            *) set -- "$@" -C target-feature=+crt-static -C relocation-model=static ;;
-        esac
-        (act cd "$here" && act cargo rustc --release --locked --quiet --target-dir "$target" --bin "$program" -p "$program" -- "$@")
+    if [ "$link" = dynamic ]; then
+        compile pve-hooks -C link-arg=-Wl,-T,no-unwind.ld -C link-arg=-Wl,--no-eh-frame-hdr
+        # One file with five names, which is half of what five files come to.
+        for program in $programs; do act ln -f "$target/release/pve-hooks" "$target/release/$program"; done
+        return
+    fi
+    # Static and at a fixed address: a start without dynamic linking and relocations is shorter. Not so the one that resolves
+    # names, which needs the C library of the machine that it runs on.
+    compile vm-probe
+    for program in pve-hook gpu-bind usb-reset coral-check; do
+        compile "$program" -C target-feature=+crt-static -C relocation-model=static
     done
+}
+compile() {
+    program=$1
+    shift
+    # Not over a file that has other names as well.
+    act rm -f "$target/release/$program"
+    (act cd "$here" && act cargo rustc --release --locked --quiet --target-dir "$target" --bin "$program" -p "$program" -- "$@")
 }
 
 # What goes where: mode, source, destination. Files that are not there are no part of it.
@@ -139,11 +148,11 @@ files() {
             file 0644 "$path" "$prefix/share/fish/vendor_completions.d/$program.fish"
         done
     done
-    for path in README.md docs/*.md docs/*.json; do file 0644 "$path" "$prefix/share/doc/pve-hooks/${path#docs/}"; done
-    # A package has its own way with these two.
-    if [ "$mode" != package ]; then
-        for path in CHANGELOG.md LICENSE; do file 0644 "$path" "$prefix/share/doc/pve-hooks/$path"; done
-    fi
+    for path in README.md CHANGELOG.md docs/*.md docs/*.json; do
+        file 0644 "$path" "$prefix/share/doc/pve-hooks/${path#docs/}"
+    done
+    # A package says it in debian/copyright.
+    [ "$mode" = package ] || file 0644 LICENSE "$prefix/share/doc/pve-hooks/LICENSE"
     find snippets -type f | LC_ALL=C sort | while read -r path; do
         if [ -x "$path" ]; then bits=0755; else bits=0644; fi
         file "$bits" "$path" "$prefix/share/doc/pve-hooks/examples/${path#snippets/}"
@@ -194,9 +203,22 @@ put() {
             sed "s,/usr/sbin/,$prefix/sbin/,g" "$2" >"$dest$3.new"
             chmod "$1" "$dest$3.new"
             ;;
+        */sbin/*) put_program "$1" "$2" "$dest$3" ;;
         *) act install -m "$1" "$2" "$dest$3.new" ;;
     esac
     act mv -f "$dest$3.new" "$dest$3"
+}
+
+# Names of one file stay names of one file.
+put_program() {
+    for program in $programs; do
+        [ "$program" != "${3##*/}" ] || break
+        if cmp -s "$2" "${3%/*}/$program"; then
+            act ln -f "${3%/*}/$program" "$3.new"
+            return
+        fi
+    done
+    act install -m "$1" "$2" "$3.new"
 }
 
 # The configuration is a person's as soon as it was changed.

@@ -1,12 +1,5 @@
 //! Moves GPUs between their host driver and vfio-pci.
 
-mod cli;
-mod run;
-mod show;
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    let cli = cli::Cli::read();
-    passthrough::cli::finish("gpu-bind", cli.common.json, run::run(&cli))
+fn main() -> std::process::ExitCode {
+    gpu_bind::main()
 }

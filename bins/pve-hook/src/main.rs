@@ -1,16 +1,5 @@
 //! The hookscript of Proxmox VE, and what sets it up.
 
-mod chain;
-mod check;
-mod cli;
-mod guard;
-mod phase;
-mod register;
-mod run;
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    let cli: cli::Cli = passthrough::cli::read();
-    passthrough::cli::finish("pve-hook", cli.common.json, run::run(&cli))
+fn main() -> std::process::ExitCode {
+    pve_hook::main()
 }

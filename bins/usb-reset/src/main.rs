@@ -1,13 +1,5 @@
 //! Resets one USB device, by the least that helps, and proves that it came back.
 
-mod cli;
-mod list;
-mod run;
-mod show;
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    let cli: cli::Cli = passthrough::cli::read();
-    passthrough::cli::finish("usb-reset", cli.common.json, run::run(&cli))
+fn main() -> std::process::ExitCode {
+    usb_reset::main()
 }

@@ -1,0 +1,13 @@
+//! Moves GPUs between their host driver and vfio-pci.
+
+mod cli;
+mod run;
+mod show;
+
+use std::process::ExitCode;
+
+/// The program.
+pub fn main() -> ExitCode {
+    let cli = cli::Cli::read();
+    passthrough::cli::finish("gpu-bind", cli.common.json, run::run(&cli))
+}
