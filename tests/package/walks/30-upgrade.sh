@@ -4,14 +4,16 @@ pve_host
 before
 install /t/older.deb
 told pve-hook register --all
-hooked 111 && hooked 112
+hooked 111
+hooked 112
 touch /var/lib/vz/snippets/theirs
 as_it_was() { stat -c '%n %i %Z' "$SNIPPETS"/*; }
 was=$(as_it_was)
 
 apt_install
 [[ $(dpkg-query -W -f '${Version}' pve-hooks) != 0.0.9 ]]
-hooked 111 && hooked 112
+hooked 111
+hooked 112
 linked
 # Not even for a moment were they gone: a VM may start at any time.
 [[ $(as_it_was) == "$was" ]] || fail "the links were touched"

@@ -2,11 +2,15 @@
 # A storage for snippets that is not as expected: said, and never a half-configured package.
 pve_host
 before
-there() { whole && gpu-bind --version; }
+there() {
+    whole
+    gpu-bind --version
+}
 
 for options in ro nr_inodes=1; do
     mount -t tmpfs -o "$options" tmpfs "$SNIPPETS"
-    install && there
+    install
+    there
     said "$SNIPPETS"
     said 'Read-only file system|No space left on device'
     remove
@@ -17,7 +21,8 @@ done
 
 # Links run where files do not.
 mount -t tmpfs -o noexec tmpfs "$SNIPPETS"
-install && there
+install
+there
 linked
 # It became read-only (an error of the disk): the links stay, and that is said.
 mount -o remount,ro "$SNIPPETS"
@@ -35,7 +40,8 @@ as_before
 rmdir "$SNIPPETS"
 ln -s /mnt/disk/snippets "$SNIPPETS"
 before
-install && there
+install
+there
 said "$SNIPPETS"
 mkdir -p /mnt/disk/snippets
 install
@@ -49,7 +55,8 @@ as_before
 rm "$SNIPPETS"
 touch "$SNIPPETS"
 before
-install && there
+install
+there
 said "$SNIPPETS"
 purge
 as_before
