@@ -1,6 +1,7 @@
 # A crash left both GPUs on vfio-pci: the unit returns them before PVE starts its guests, and the VM that is started at boot gets
 # its own. What it found then is in /run/lab/guests.
 . "$LAB/guest/systemd/lib.sh"
+BEGAN=0
 told() { grep -qx "$1" /run/lab/guests || fail "'$1' was not so when the guests were started: $(</run/lab/guests)"; }
 time_of() { sed -n "s/^$1=//p" /run/lab/guests; }
 
