@@ -57,8 +57,10 @@ impl Documents {
 
     /// The document as it was made before.
     pub fn made(&self, snapshot: &Arc<Snapshot>, key: &Key) -> Option<Bytes> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.as_ref().filter(|kept| kept.is_of(snapshot))?.made.get(key).cloned()
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // What nobody can be given any more does not lie beside the one that is made in its place.
+        kept.take_if(|kept| !kept.is_of(snapshot));
+        kept.as_ref()?.made.get(key).cloned()
     }
 
     /// Keeps a document for those who ask next.

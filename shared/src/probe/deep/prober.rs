@@ -30,7 +30,7 @@ use std::{
 const PAUSE: Duration = Duration::from_millis(200);
 /// QEMU writes its answers one by one. Whoever looks at each as it comes wakes ten times for one VM; who waits this long
 /// between two looks finds several, of many VMs.
-const GATHER: Duration = Duration::from_millis(2);
+const GATHER: Duration = Duration::from_millis(5);
 /// How long the kernel's list of sockets is good for.
 const LIST_AGE: Duration = Duration::from_millis(500);
 

@@ -29,7 +29,7 @@ const LONG: Duration = Duration::from_secs(8);
 /// So many VMs are asked at once.
 const AT_ONCE: usize = 128;
 /// How often is looked whom to ask: those who are asked together wake this program, and find it awake, together.
-const BATCH: Duration = Duration::from_millis(500);
+const BATCH: Duration = Duration::from_secs(1);
 /// How often is looked whether anything is due or has changed.
 const TICK: Duration = Duration::from_millis(250);
 

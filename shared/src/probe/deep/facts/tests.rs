@@ -26,9 +26,14 @@ fn migrations_that_have_ended_are_none() {
 
 #[test]
 fn a_controller_is_no_sound_card() {
-    let kind = |kind: &'static str| Property { kind: kind.into() };
-    assert!(["child<AC97>", "child<hda-micro>"].map(kind).iter().all(is_audio));
-    assert!(!["child<virtio-scsi-pci>", "child<usb-tablet>", "hda-micro", "string"].map(kind).iter().any(is_audio));
+    let has_audio = |kinds: &[&str]| {
+        let all: Vec<_> = kinds.iter().map(|kind| serde_json::json!({ "name": "a", "type": kind })).collect();
+        serde_json::from_str::<Audio>(&serde_json::Value::from(all).to_string()).unwrap().0
+    };
+    assert!(has_audio(&["string", "child<AC97>"]));
+    assert!(has_audio(&["child<hda-micro>", "child<VGA>"]));
+    assert!(!has_audio(&["child<virtio-scsi-pci>", "child<usb-tablet>", "hda-micro"]));
+    assert!(!has_audio(&[]) && serde_json::from_str::<Audio>("{}").is_err());
 }
 
 proptest! {
