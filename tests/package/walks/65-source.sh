@@ -2,12 +2,22 @@
 # From source: on and off, and never together with the package.
 pve_host
 before
-# A cargo that compiles nothing: the package's programs are the ones.
-mkdir -p /tmp/bin
-printf '#!/bin/sh\n' | tee /tmp/bin/cargo /tmp/bin/cc >/dev/null
+# A cargo that compiles nothing: the package's programs are what it makes, by whatever name it is asked for.
+mkdir -p /tmp/bin /tmp/target/release
+cat >/tmp/bin/cargo <<'END'
+#!/bin/sh
+while [ $# -gt 0 ]; do
+    [ "$1" != --bin ] || program=$2
+    shift
+done
+made=/t/target/release/$program
+[ -e "$made" ] || made=/t/target/release/pve-hook
+cp "$made" "/tmp/target/release/$program"
+END
+printf '#!/bin/sh\n' >/tmp/bin/cc
 printf '#!/bin/sh\necho rustc 1.88.0\n' >/tmp/bin/rustc
 chmod +x /tmp/bin/*
-from_source() { told env PATH="/tmp/bin:$PATH" CARGO_TARGET_DIR=/t/target /t/source/install.sh "$@"; }
+from_source() { told env PATH="/tmp/bin:$PATH" CARGO_TARGET_DIR=/tmp/target /t/source/install.sh "$@"; }
 
 from_source
 linked
