@@ -9,15 +9,20 @@
 #   -n, --dry-run             print what would be done
 #
 # PREFIX (default /usr) and DESTDIR as usual. What is missing is installed by apt.
-# LINK=static makes five files of the programs, four of them linked statically: they start sooner, and are larger by far.
+# LINK=dynamic makes one file with five names, as the Debian package has it: a third in size, and twice as long to start.
 # CARGO_TARGET_DIR is obeyed.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 prefix=${PREFIX:-/usr}
 dest=${DESTDIR:-}
-link=${LINK:-dynamic}
+link=${LINK:-static}
 target=${CARGO_TARGET_DIR:-$here/target}
+# Where the programs are when they are built.
+case $link in
+    dynamic) built=$target/one-file ;;
+    *) built=$target/release ;;
+esac
 programs='pve-hook gpu-bind usb-reset coral-check vm-probe'
 snippets=/var/lib/vz/snippets
 config=/etc/pve-hooks/config.toml
@@ -107,7 +112,8 @@ build() {
     if [ "$link" = dynamic ]; then
         compile pve-hooks -C link-arg=-Wl,-T,no-unwind.ld -C link-arg=-Wl,--no-eh-frame-hdr
         # One file with five names, which is half of what five files come to.
-        for program in $programs; do act ln -f "$target/release/pve-hooks" "$target/release/$program"; done
+        act mkdir -p "$built"
+        for program in $programs; do act ln -f "$target/release/pve-hooks" "$built/$program"; done
         return
     fi
     # Static and at a fixed address: a start without dynamic linking and relocations is shorter. Not so the one that resolves
@@ -120,8 +126,6 @@ build() {
 compile() {
     program=$1
     shift
-    # Not over a file that has other names as well.
-    act rm -f "$target/release/$program"
     (act cd "$here" && act cargo rustc --release --locked --quiet --target-dir "$target" --bin "$program" -p "$program" -- "$@")
 }
 
@@ -132,7 +136,7 @@ files() {
     else
         units=/etc/systemd/system rules=/etc/udev/rules.d tmpfiles=/etc/tmpfiles.d
     fi
-    for program in $programs; do file 0755 "$target/release/$program" "$prefix/sbin/$program"; done
+    for program in $programs; do file 0755 "$built/$program" "$prefix/sbin/$program"; done
     for path in systemd/*.service systemd/*.socket systemd/*.timer; do file 0644 "$path" "$units/${path##*/}"; done
     for path in udev/*.rules; do file 0644 "$path" "$rules/${path##*/}"; done
     for path in tmpfiles/*.conf; do file 0644 "$path" "$tmpfiles/${path##*/}"; done
