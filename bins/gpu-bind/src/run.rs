@@ -52,7 +52,7 @@ fn statuses(session: &Session, targets: &[Target]) -> Result<u8> {
         session.log.info(&format!("warning: {problem}"));
     }
     let list = status(session, &units, &world)?;
-    show::statuses(session, &list, &world)?;
+    show::statuses(session, targets, &list, &world)?;
     Ok(u8::from(!list.iter().all(passthrough::gpu::status::Status::is_consistent)))
 }
 

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use passthrough::{
     fault::Fault,
-    gpu::{detach::Outcome, reconcile::Healed, status::Status, world::World},
+    gpu::{detach::Outcome, reconcile::Healed, status::Status, target::Target, world::World},
     pci::Address,
     report::Table,
     session::Session,
@@ -11,12 +11,16 @@ use passthrough::{
 use serde_json::json;
 
 /// `gpu-bind status`.
-pub fn statuses(session: &Session, list: &[Status], world: &World) -> Result<()> {
+pub fn statuses(session: &Session, targets: &[Target], list: &[Status], world: &World) -> Result<()> {
     if session.output.is_json() {
         return session.output.json(&json!({ "gpus": list }));
     }
     if list.is_empty() {
-        session.output.text("no GPU on this host");
+        let vm = targets.iter().find_map(|target| if let Target::Vm(vmid) = target { Some(vmid) } else { None });
+        session.output.text(&vm.map_or_else(
+            || "no GPU on this host".to_owned(),
+            |vmid| format!("VM {vmid} is given no GPU of this host; its configuration: qm config {vmid}"),
+        ));
         return Ok(());
     }
     let mut table = Table::default();

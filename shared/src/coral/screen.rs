@@ -202,6 +202,9 @@ fn guest(vm: &VmSide) -> String {
 
 fn log(evidence: &Evidence) -> String {
     match &evidence.events {
+        None if evidence.host.is_none() && evidence.missed.port.is_none() => {
+            "not asked: there is no port to look for".into()
+        }
         None => "not known: the kernel's log cannot be read".into(),
         Some(events) => {
             let count = |n: u32, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });

@@ -120,6 +120,11 @@ impl Ring {
         while self.packed.len() >= most.max(1) {
             self.packed.pop_front();
         }
+        let (kept, room) = (self.packed.len(), self.packed.capacity());
+        if kept == room {
+            // By doubling, but not beyond what will ever be kept.
+            self.packed.reserve_exact(kept.max(8).min(most.max(1) - kept));
+        }
         self.packed.push_back(packed);
     }
 
