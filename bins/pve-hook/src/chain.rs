@@ -27,6 +27,14 @@ const PATIENCE: Duration = passthrough::config::defaults::CHAIN_TIMEOUT;
 /// How long one that was killed may take to be gone: in an uninterruptible sleep it is not until that ends.
 const MERCY: Duration = Duration::from_millis(500);
 
+/// What a chained program finds in its environment: the call that it belongs to.
+const CALLED_FOR: &str = "PVE_HOOKS_CALLED_FOR";
+
+/// Whether this very call was made from hooks.d: a link or a copy of this program lies there, and would call itself for ever.
+pub fn calls_itself(vmid: u32, phase: Phase) -> bool {
+    std::env::var(CALLED_FOR).is_ok_and(|call| call == format!("{vmid} {}", phase.name()))
+}
+
 /// Runs them all. In pre-start the first failure ends the run; PVE would do nothing about the others either.
 pub fn run(session: &Session, vmid: u32, phase: Phase) -> Result<()> {
     for script in scripts(session, vmid, phase)? {
@@ -71,8 +79,12 @@ fn scripts(session: &Session, vmid: u32, phase: Phase) -> Result<Vec<PathBuf>> {
 fn one(session: &Session, script: &Path, vmid: u32, phase: Phase) -> Result<()> {
     let patience = session.config.hook.chain_timeout.unwrap_or(PATIENCE);
     session.log.detail(&format!("running {} {vmid} {}", script.display(), phase.name()));
-    let child =
-        Command::new(script).args([&vmid.to_string(), phase.name()]).stdin(Stdio::null()).process_group(0).spawn();
+    let child = Command::new(script)
+        .args([&vmid.to_string(), phase.name()])
+        .env(CALLED_FOR, format!("{vmid} {}", phase.name()))
+        .stdin(Stdio::null())
+        .process_group(0)
+        .spawn();
     let end = child.and_then(|mut child| wait(&mut child, &Deadline::after(patience)));
     let shown = session.host.shown(script);
     let call = format!("{shown} {vmid} {}", phase.name());

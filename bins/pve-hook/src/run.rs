@@ -39,6 +39,12 @@ pub fn run(cli: &Cli) -> Result<u8> {
 /// One phase: ours first, then the chained ones. Only a failing pre-start stops PVE; the others say what went wrong.
 fn hook(cli: &Cli, vmid: u32, phase: Phase) -> Result<u8> {
     let host = cli.common.host()?;
+    if chain::calls_itself(vmid, phase) {
+        let session = cli.common.session("pve-hook", PHASE)?;
+        let hooks = session.host.shown(&session.host.hooks_d());
+        session.log.warn(&format!("this is pve-hook itself, called from {hooks}; take it out there; nothing done"));
+        return Ok(0);
+    }
     let config = pve::load(&host, vmid);
     let passes = match &config {
         Ok(config) => config.has_passthrough() && !config.template,
