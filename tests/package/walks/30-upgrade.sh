@@ -23,7 +23,7 @@ not_said 'WARNING|still named|unregister|--delete'
 # And back, and up again with a configuration that somebody has changed.
 install /t/older.deb
 [[ $(as_it_was) == "$was" ]] || fail "the links were touched"
-echo 'lock_timeout = "11s" # mine' >>/etc/pve-hooks/config.toml
+sed -i '1i lock_timeout = "11s" # mine' /etc/pve-hooks/config.toml
 install
 grep mine /etc/pve-hooks/config.toml || fail "a configuration that somebody changed was replaced"
 [[ $(as_it_was) == "$was" ]] || fail "the links were touched"

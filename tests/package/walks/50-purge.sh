@@ -10,7 +10,7 @@ install
 told pve-hook register --all --chain
 hooked 119
 [[ -h /etc/pve-hooks/hooks.d/119/theirs && -e /var/lib/pve-hooks/chained/119 ]] || fail "nothing was chained, so this shows nothing"
-echo 'timeout = "90s"' >>/etc/pve-hooks/config.toml
+sed -i '1i timeout = "90s"' /etc/pve-hooks/config.toml
 mkdir -p /run/pve-hooks/gpu
 touch /run/pve-hooks/gpu/0000:01:00.json /var/lib/pve-hooks/coral-history.jsonl
 
