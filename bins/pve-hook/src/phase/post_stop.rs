@@ -25,8 +25,13 @@ pub fn run(session: &Session, vmid: u32, config: Result<VmConfig>) -> Result<()>
         Ok(units) => units,
         Err(error) => {
             // What was taken is on record, whatever has become of the configuration.
-            result = Err(error);
-            taken_for(session, vmid)
+            let taken = taken_for(session, vmid);
+            if taken.is_empty() || pve::vm_ids(&session.host).contains(&vmid) {
+                result = Err(error);
+            } else {
+                session.log.info(&format!("{error:#}; going by what was taken for it"));
+            }
+            taken
         }
     };
     if units.is_empty() {
