@@ -1,6 +1,6 @@
 //! Says for each VM whether the hook is in place and whether its devices can be bound.
 
-use crate::register::{VOLUME, script_is_there};
+use crate::{own, register::script_is_there};
 use anyhow::Result;
 use passthrough::{
     fault::Fault,
@@ -43,7 +43,7 @@ pub fn check(session: &Session, vmids: &[u32]) -> Result<u8> {
     let mut code = 0;
     if vmids.is_empty() {
         let (configs, errors) = pve::load_all(&session.host);
-        let concerns = |c: &&VmConfig| c.has_passthrough() || c.hookscript.as_deref() == Some(VOLUME);
+        let concerns = |c: &&VmConfig| c.has_passthrough() || names_us(session, c);
         checked.extend(configs.iter().filter(concerns).map(|config| one(session, config)));
         checked.extend(errors.iter().map(|(vmid, error)| broken(*vmid, error)));
         code = errors.first().map_or(0, |(_, error)| Fault::code_of(error).number());
@@ -69,12 +69,17 @@ pub fn check(session: &Session, vmids: &[u32]) -> Result<u8> {
     Ok(code)
 }
 
+fn names_us(session: &Session, config: &VmConfig) -> bool {
+    config.hookscript.as_deref().is_some_and(|volume| own::is_ours(&session.host, volume))
+}
+
 fn one(session: &Session, config: &VmConfig) -> Checked {
-    let registered = config.hookscript.as_deref() == Some(VOLUME);
+    let registered = names_us(session, config);
     let mut problems = config.warnings.clone();
     match config.hookscript.as_deref() {
-        Some(VOLUME) => {
-            if let Err(error) = script_is_there(session) {
+        Some(volume) if registered => {
+            let script = own::behind(&session.host, volume).unwrap_or_else(|| session.host.snippets().join("pve-hook"));
+            if let Err(error) = script_is_there(session, &script) {
                 let next = Fault::of(&error).and_then(|f| f.next.clone()).unwrap_or_default();
                 problems.push(format!("{error:#}; PVE refuses to start the VM; next: {next}"));
             }

@@ -7,6 +7,7 @@ mod tests;
 use crate::{
     chain::told,
     cli::{Register, Which},
+    own,
 };
 use anyhow::{Error, Result};
 use passthrough::{
@@ -16,7 +17,7 @@ use passthrough::{
 };
 use serde::Serialize;
 use serde_json::json;
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 /// How PVE calls our snippet.
 pub const VOLUME: &str = "local:snippets/pve-hook";
@@ -24,7 +25,7 @@ pub const VOLUME: &str = "local:snippets/pve-hook";
 /// Registers VMs; one that is refused does not keep the others.
 pub fn register(session: &Session, what: &Register) -> Result<u8> {
     session.require_root()?;
-    script_is_there(session)?;
+    script_is_there(session, &session.host.snippets().join("pve-hook"))?;
     each(session, &what.which, |config| register_one(session, config, what))
 }
 
@@ -35,10 +36,9 @@ pub fn unregister(session: &Session, which: &Which) -> Result<u8> {
 }
 
 /// PVE refuses to start a VM whose hookscript is missing or not executable.
-pub fn script_is_there(session: &Session) -> Result<()> {
-    let path = session.host.snippets().join("pve-hook");
-    let shown = session.host.shown(&path);
-    match fs::metadata(&path) {
+pub fn script_is_there(session: &Session, path: &Path) -> Result<()> {
+    let shown = session.host.shown(path);
+    match fs::metadata(path) {
         Ok(meta) if meta.is_file() && meta.permissions().mode() & 0o111 != 0 => Ok(()),
         Ok(_) => Fault::problem(format!("{shown} is not an executable file")).next(format!("chmod +x {shown}")).fail(),
         Err(error) => {
@@ -156,8 +156,9 @@ fn keep_first(session: &Session, first: &mut Result<()>, error: Error) {
 fn register_one(session: &Session, config: &VmConfig, what: &Register) -> Result<Outcome> {
     let vmid = config.vmid;
     match config.hookscript.as_deref() {
-        Some(VOLUME) => {
-            session.log.info(&format!("VM {vmid} has it already"));
+        Some(volume) if own::is_ours(&session.host, volume) => {
+            let name = if volume == VOLUME { String::new() } else { format!(", as {volume}") };
+            session.log.info(&format!("VM {vmid} has it already{name}"));
             return Ok(Outcome::Unchanged);
         }
         Some(other) if what.chain => {
@@ -182,7 +183,7 @@ fn register_one(session: &Session, config: &VmConfig, what: &Register) -> Result
 fn unregister_one(session: &Session, config: &VmConfig) -> Result<Outcome> {
     let vmid = config.vmid;
     match config.hookscript.as_deref() {
-        Some(VOLUME) => {}
+        Some(volume) if own::is_ours(&session.host, volume) => {}
         other => {
             let has = other.map_or_else(|| "no hookscript".into(), |other| format!("another hookscript: {other}"));
             session.log.info(&format!("VM {vmid} has {has}; left alone"));
