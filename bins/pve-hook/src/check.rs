@@ -43,7 +43,7 @@ pub fn check(session: &Session, vmids: &[u32]) -> Result<u8> {
     let mut code = 0;
     if vmids.is_empty() {
         let (configs, errors) = pve::load_all(&session.host);
-        let concerns = |c: &&VmConfig| c.has_passthrough() || names_us(session, c);
+        let concerns = |c: &&VmConfig| c.has_passthrough() || own::is_hook_of(&session.host, c);
         checked.extend(configs.iter().filter(concerns).map(|config| one(session, config)));
         checked.extend(errors.iter().map(|(vmid, error)| broken(*vmid, error)));
         code = errors.first().map_or(0, |(_, error)| Fault::code_of(error).number());
@@ -69,12 +69,8 @@ pub fn check(session: &Session, vmids: &[u32]) -> Result<u8> {
     Ok(code)
 }
 
-fn names_us(session: &Session, config: &VmConfig) -> bool {
-    config.hookscript.as_deref().is_some_and(|volume| own::is_ours(&session.host, volume))
-}
-
 fn one(session: &Session, config: &VmConfig) -> Checked {
-    let registered = names_us(session, config);
+    let registered = own::is_hook_of(&session.host, config);
     let mut problems = config.warnings.clone();
     match config.hookscript.as_deref() {
         Some(volume) if registered => {

@@ -1,7 +1,10 @@
 //! Which files are this program, by whatever name and from whatever storage PVE runs them.
 
 use crate::register::VOLUME;
-use passthrough::{host::Host, pve::qm};
+use passthrough::{
+    host::Host,
+    pve::{VmConfig, qm},
+};
 use std::{
     fs::{self, Metadata},
     os::unix::fs::MetadataExt,
@@ -18,6 +21,11 @@ const LARGEST: u64 = 64 << 20;
 /// Whether a hookscript is this program, by the name that we give it or by another.
 pub fn is_ours(host: &Host, volume: &str) -> bool {
     volume == VOLUME || behind(host, volume).is_some_and(|file| is_program(host, &file))
+}
+
+/// Whether a VM's hookscript is this program.
+pub fn is_hook_of(host: &Host, config: &VmConfig) -> bool {
+    config.hookscript.as_deref().is_some_and(|volume| is_ours(host, volume))
 }
 
 /// The file behind a hookscript. Asking PVE for it takes a second, so only what has our name is asked for.

@@ -26,13 +26,15 @@ pub const VOLUME: &str = "local:snippets/pve-hook";
 pub fn register(session: &Session, what: &Register) -> Result<u8> {
     session.require_root()?;
     script_is_there(session, &session.host.snippets().join("pve-hook"))?;
-    each(session, &what.which, |config| register_one(session, config, what))
+    let all = All { concerns: &|config| config.has_passthrough() && !config.template, none: "passes devices through" };
+    each(session, &what.which, &all, |config| register_one(session, config, what))
 }
 
 /// Unregisters VMs.
 pub fn unregister(session: &Session, which: &Which) -> Result<u8> {
     session.require_root()?;
-    each(session, which, |config| unregister_one(session, config))
+    let all = All { concerns: &|config| own::is_hook_of(&session.host, config), none: "names this hook" };
+    each(session, which, &all, |config| unregister_one(session, config))
 }
 
 /// PVE refuses to start a VM whose hookscript is missing or not executable.
@@ -80,9 +82,15 @@ impl Vm {
     }
 }
 
-fn each(session: &Session, which: &Which, act: impl Fn(&VmConfig) -> Result<Outcome>) -> Result<u8> {
+/// Which VMs `--all` means, and what is said where there is none.
+struct All<'a> {
+    concerns: &'a dyn Fn(&VmConfig) -> bool,
+    none: &'static str,
+}
+
+fn each(session: &Session, which: &Which, all: &All<'_>, act: impl Fn(&VmConfig) -> Result<Outcome>) -> Result<u8> {
     let mut vms = Vec::new();
-    let result = act_on_each(session, which, act, &mut vms);
+    let result = act_on_each(session, which, all, act, &mut vms);
     if !session.output.is_json() {
         return result.map(|()| 0);
     }
@@ -100,6 +108,7 @@ fn each(session: &Session, which: &Which, act: impl Fn(&VmConfig) -> Result<Outc
 fn act_on_each(
     session: &Session,
     which: &Which,
+    all: &All<'_>,
     act: impl Fn(&VmConfig) -> Result<Outcome>,
     vms: &mut Vec<Vm>,
 ) -> Result<()> {
@@ -109,12 +118,12 @@ fn act_on_each(
             session.log.warn(&format!("{error:#}"));
             vms.push(Vm::of(vmid, &Err(error)));
         }
-        configs.into_iter().filter(|c| c.has_passthrough() && !c.template).collect()
+        configs.into_iter().filter(all.concerns).collect()
     } else {
         all_or_none(session, &which.vmids, vms)?
     };
     if configs.is_empty() {
-        session.log.info("nothing to do: no VM passes devices through");
+        session.log.info(&format!("nothing to do: no VM {}", all.none));
     }
     let mut first = Ok(());
     for config in configs {

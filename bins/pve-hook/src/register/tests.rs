@@ -160,3 +160,20 @@ fn this_program_is_never_chained_to_itself() {
         assert_eq!((own::is_program(host, &file), own::is_foreign(host, &file)), (program, foreign), "{text}");
     }
 }
+
+#[test]
+fn all_is_taken_off_where_it_is_named() {
+    let (_dir, mut session) = tree(THEIRS);
+    session.dry_run = true;
+    for (name, text) in [
+        ("112.conf", "hookscript: local:snippets/pve-hook\n"),
+        ("113.conf", "template: 1\nhookscript: local:snippets/pve-hook\n"),
+        ("114.conf", "hostpci0: 01:00\n"),
+        ("115.conf", "name: nas\n[before]\nhookscript: local:snippets/pve-hook\n"),
+    ] {
+        fs::write(session.host.vm_configs().join(name), text).unwrap();
+    }
+    assert_eq!(unregister(&session, &Which { vmids: Vec::new(), all: true }).unwrap(), 0);
+    let expected = [112, 113].map(|vmid| format!("run qm set {vmid} --delete hookscript"));
+    assert_eq!(session.planned(), expected);
+}
