@@ -1,6 +1,6 @@
 //! Says for each VM whether the hook is in place and whether its devices can be bound.
 
-use crate::{own, register::script_is_there};
+use crate::{chain::survey, own, register::script_is_there};
 use anyhow::Result;
 use passthrough::{
     fault::Fault,
@@ -14,6 +14,7 @@ use passthrough::{
 };
 use serde::Serialize;
 use serde_json::json;
+use std::path::Path;
 
 #[derive(Serialize)]
 struct Checked {
@@ -33,6 +34,7 @@ enum Checkable {
 
 /// Checks VMs; without a list, all that pass devices through or name our hook.
 pub fn check(session: &Session, vmids: &[u32]) -> Result<u8> {
+    pve::require_configs(&session.host)?;
     let mut checked = Vec::new();
     let broken = |vmid: u32, error: &anyhow::Error| Checked {
         vmid,
@@ -75,10 +77,8 @@ fn one(session: &Session, config: &VmConfig) -> Checked {
     match config.hookscript.as_deref() {
         Some(volume) if registered => {
             let script = own::behind(&session.host, volume).unwrap_or_else(|| session.host.snippets().join("pve-hook"));
-            if let Err(error) = script_is_there(session, &script) {
-                let next = Fault::of(&error).and_then(|f| f.next.clone()).unwrap_or_default();
-                problems.push(format!("{error:#}; PVE refuses to start the VM; next: {next}"));
-            }
+            problems.extend(script_problem(session, &script));
+            problems.extend(chain_problems(session, config.vmid));
         }
         Some(other) if config.has_passthrough() => {
             problems.push(format!("another hookscript is set: {other}; pve-hook register {} --chain", config.vmid));
@@ -107,6 +107,27 @@ fn one(session: &Session, config: &VmConfig) -> Checked {
         devices.push(Checkable::Usb { key: usb.key.clone(), host, mapping: name });
     }
     Checked { vmid: config.vmid, registered: Some(registered), devices, problems }
+}
+
+/// What keeps the hookscript from being run, or from doing anything.
+fn script_problem(session: &Session, script: &Path) -> Option<String> {
+    match script_is_there(session, script) {
+        Ok(()) => own::foreign(&session.host, script),
+        Err(error) => {
+            let next = Fault::of(&error).and_then(|f| f.next.clone()).unwrap_or_default();
+            Some(format!("{error:#}; PVE refuses to start the VM; next: {next}"))
+        }
+    }
+}
+
+/// What in hooks.d would fail before a start, and what is left out there.
+fn chain_problems(session: &Session, vmid: u32) -> Vec<String> {
+    let found = survey(&session.host, vmid);
+    let broken = found.broken.into_iter().map(|fault| {
+        let next = fault.next.clone().unwrap_or_default();
+        format!("{fault}; the VM cannot be started; next: {next}")
+    });
+    broken.chain(found.warnings).collect()
 }
 
 fn pci(session: &Session, config: &VmConfig, device: &HostPci, problems: &mut Vec<String>) -> Checkable {

@@ -40,6 +40,13 @@ pub fn is_program(host: &Host, file: &Path) -> bool {
     !is_another(file) && (is_one_of(&places(host), &meta) || content(file, &meta).is_some_and(|text| is_copy(&text)))
 }
 
+/// What is to be said of a hookscript that has our name and is something else.
+pub fn foreign(host: &Host, file: &Path) -> Option<String> {
+    let shown = host.shown(file);
+    let next = format!("ls -l {shown}   (move it away, then: ln -s /usr/sbin/pve-hook {shown})");
+    is_foreign(host, file).then(|| format!("{shown} is not this program: no device would be moved; next: {next}"))
+}
+
 /// Whether a file is neither this program nor a script that calls it. Where the program itself is not to be found, as in
 /// a tree of configurations, nothing can be told.
 pub fn is_foreign(host: &Host, file: &Path) -> bool {

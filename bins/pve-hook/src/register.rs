@@ -25,7 +25,11 @@ pub const VOLUME: &str = "local:snippets/pve-hook";
 /// Registers VMs; one that is refused does not keep the others.
 pub fn register(session: &Session, what: &Register) -> Result<u8> {
     session.require_root()?;
-    script_is_there(session, &session.host.snippets().join("pve-hook"))?;
+    let script = session.host.snippets().join("pve-hook");
+    script_is_there(session, &script)?;
+    if let Some(what) = own::foreign(&session.host, &script) {
+        session.log.warn(&what);
+    }
     let all = All { concerns: &|config| config.has_passthrough() && !config.template, none: "passes devices through" };
     each(session, &what.which, &all, |config| register_one(session, config, what))
 }
@@ -113,6 +117,7 @@ fn act_on_each(
     vms: &mut Vec<Vm>,
 ) -> Result<()> {
     let configs = if which.all {
+        pve::require_configs(&session.host)?;
         let (configs, errors) = pve::load_all(&session.host);
         for (vmid, error) in errors {
             session.log.warn(&format!("{error:#}"));
