@@ -11,6 +11,7 @@ use passthrough::{
     proc::Opener,
     pve::{self, HostPci, UsbSource, VmConfig, mapping},
     session::Session,
+    usb::Passed,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -106,7 +107,26 @@ fn one(session: &Session, config: &VmConfig) -> Checked {
         };
         devices.push(Checkable::Usb { key: usb.key.clone(), host, mapping: name });
     }
+    problems.extend(named_twice(session, config));
     Checked { vmid: config.vmid, registered: Some(registered), devices, problems }
+}
+
+/// Ports that two lines name: QEMU can give the device to one only.
+fn named_twice(session: &Session, config: &VmConfig) -> Vec<String> {
+    let mut seen: Vec<Passed> = Vec::new();
+    let mut found = Vec::new();
+    for passed in Passed::of(&session.host, config) {
+        let Ok(UsbSource::Port { .. }) = passed.source else { continue };
+        let key = &passed.usb.key;
+        match seen.iter().find(|other| other.source == passed.source) {
+            Some(other) => {
+                let next = format!("qm set {} --delete {key}", config.vmid);
+                found.push(format!("{key}: names the same port as {}; next: {next}", other.usb.key));
+            }
+            None => seen.push(passed),
+        }
+    }
+    found
 }
 
 /// What keeps the hookscript from being run, or from doing anything.
