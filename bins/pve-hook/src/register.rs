@@ -24,7 +24,7 @@ pub const VOLUME: &str = "local:snippets/pve-hook";
 
 /// Registers VMs; one that is refused does not keep the others.
 pub fn register(session: &Session, what: &Register) -> Result<u8> {
-    session.require_root()?;
+    session.require_root_to("change VMs")?;
     let script = session.host.snippets().join("pve-hook");
     script_is_there(session, &script)?;
     if let Some(what) = own::foreign(&session.host, &script) {
@@ -36,7 +36,7 @@ pub fn register(session: &Session, what: &Register) -> Result<u8> {
 
 /// Unregisters VMs.
 pub fn unregister(session: &Session, which: &Which) -> Result<u8> {
-    session.require_root()?;
+    session.require_root_to("change VMs")?;
     let all = All { concerns: &|config| own::is_hook_of(&session.host, config), none: "names this hook" };
     each(session, which, &all, |config| unregister_one(session, config))
 }
