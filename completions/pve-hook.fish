@@ -28,7 +28,7 @@ complete -c pve-hook -n "__fish_seen_subcommand_from unregister" -l timeout -d '
 complete -c pve-hook -n "__fish_seen_subcommand_from unregister" -l lock-timeout -d 'How long to wait while somebody else moves the same devices [default: 10s]' -r -f
 complete -c pve-hook -n "__fish_seen_subcommand_from unregister" -l root -d 'Look at a copied host tree below DIR (DIR/sys, DIR/etc/pve, ...) instead of /' -r -f -a "(__fish_complete_directories)"
 complete -c pve-hook -n "__fish_seen_subcommand_from unregister" -l config -d 'Configuration file [default: /etc/pve-hooks/config.toml]' -r -F
-complete -c pve-hook -n "__fish_seen_subcommand_from unregister" -l all -d 'Every VM that passes PCI or USB devices through'
+complete -c pve-hook -n "__fish_seen_subcommand_from unregister" -l all -d 'Every VM that names this hook'
 complete -c pve-hook -n "__fish_seen_subcommand_from unregister" -l json -d 'Print one JSON document on stdout, and nothing else there'
 complete -c pve-hook -n "__fish_seen_subcommand_from unregister" -s n -l dry-run -d 'Print every change that would be made, in order, and make none'
 complete -c pve-hook -n "__fish_seen_subcommand_from unregister" -s v -l verbose -d 'Tell more, such as each write'

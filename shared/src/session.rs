@@ -46,11 +46,16 @@ impl Session {
 
     /// Ends the run where it may change nothing: on the live machine, changes are root's.
     pub fn require_root(&self) -> Result<()> {
+        self.require_root_to("move devices")
+    }
+
+    /// The same, where something else than devices is changed.
+    pub fn require_root_to(&self, what: &str) -> Result<()> {
         if self.dry_run || !self.host.is_live() || nix::unistd::geteuid().is_root() {
             return Ok(());
         }
         let program = self.log.program();
-        Fault::problem("only root may move devices").next(format!("sudo {program} …")).fail()
+        Fault::problem(format!("only root may {what}")).next(format!("sudo {program} …")).fail()
     }
 
     /// The lock's deadline: its own time-out, but never beyond the whole run's.

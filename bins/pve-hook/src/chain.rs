@@ -4,7 +4,7 @@ mod survey;
 #[cfg(test)]
 mod tests;
 
-pub use survey::{Obstacle, obstacle};
+pub use survey::{Obstacle, obstacle, survey};
 
 use crate::cli::Phase;
 use anyhow::{Error, Result};

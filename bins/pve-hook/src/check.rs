@@ -1,6 +1,6 @@
 //! Says for each VM whether the hook is in place and whether its devices can be bound.
 
-use crate::register::{VOLUME, script_is_there};
+use crate::{chain::survey, own, register::script_is_there};
 use anyhow::Result;
 use passthrough::{
     fault::Fault,
@@ -11,9 +11,11 @@ use passthrough::{
     proc::Opener,
     pve::{self, HostPci, UsbSource, VmConfig, mapping},
     session::Session,
+    usb::Passed,
 };
 use serde::Serialize;
 use serde_json::json;
+use std::path::Path;
 
 #[derive(Serialize)]
 struct Checked {
@@ -33,6 +35,7 @@ enum Checkable {
 
 /// Checks VMs; without a list, all that pass devices through or name our hook.
 pub fn check(session: &Session, vmids: &[u32]) -> Result<u8> {
+    pve::require_configs(&session.host)?;
     let mut checked = Vec::new();
     let broken = |vmid: u32, error: &anyhow::Error| Checked {
         vmid,
@@ -43,7 +46,7 @@ pub fn check(session: &Session, vmids: &[u32]) -> Result<u8> {
     let mut code = 0;
     if vmids.is_empty() {
         let (configs, errors) = pve::load_all(&session.host);
-        let concerns = |c: &&VmConfig| c.has_passthrough() || c.hookscript.as_deref() == Some(VOLUME);
+        let concerns = |c: &&VmConfig| c.has_passthrough() || own::is_hook_of(&session.host, c);
         checked.extend(configs.iter().filter(concerns).map(|config| one(session, config)));
         checked.extend(errors.iter().map(|(vmid, error)| broken(*vmid, error)));
         code = errors.first().map_or(0, |(_, error)| Fault::code_of(error).number());
@@ -70,14 +73,13 @@ pub fn check(session: &Session, vmids: &[u32]) -> Result<u8> {
 }
 
 fn one(session: &Session, config: &VmConfig) -> Checked {
-    let registered = config.hookscript.as_deref() == Some(VOLUME);
+    let registered = own::is_hook_of(&session.host, config);
     let mut problems = config.warnings.clone();
     match config.hookscript.as_deref() {
-        Some(VOLUME) => {
-            if let Err(error) = script_is_there(session) {
-                let next = Fault::of(&error).and_then(|f| f.next.clone()).unwrap_or_default();
-                problems.push(format!("{error:#}; PVE refuses to start the VM; next: {next}"));
-            }
+        Some(volume) if registered => {
+            let script = own::behind(&session.host, volume).unwrap_or_else(|| session.host.snippets().join("pve-hook"));
+            problems.extend(script_problem(session, &script));
+            problems.extend(chain_problems(session, config.vmid));
         }
         Some(other) if config.has_passthrough() => {
             problems.push(format!("another hookscript is set: {other}; pve-hook register {} --chain", config.vmid));
@@ -105,7 +107,47 @@ fn one(session: &Session, config: &VmConfig) -> Checked {
         };
         devices.push(Checkable::Usb { key: usb.key.clone(), host, mapping: name });
     }
+    problems.extend(named_twice(session, config));
     Checked { vmid: config.vmid, registered: Some(registered), devices, problems }
+}
+
+/// Ports that two lines name: QEMU can give the device to one only.
+fn named_twice(session: &Session, config: &VmConfig) -> Vec<String> {
+    let mut seen: Vec<Passed> = Vec::new();
+    let mut found = Vec::new();
+    for passed in Passed::of(&session.host, config) {
+        let Ok(UsbSource::Port { .. }) = passed.source else { continue };
+        let key = &passed.usb.key;
+        match seen.iter().find(|other| other.source == passed.source) {
+            Some(other) => {
+                let next = format!("qm set {} --delete {key}", config.vmid);
+                found.push(format!("{key}: names the same port as {}; next: {next}", other.usb.key));
+            }
+            None => seen.push(passed),
+        }
+    }
+    found
+}
+
+/// What keeps the hookscript from being run, or from doing anything.
+fn script_problem(session: &Session, script: &Path) -> Option<String> {
+    match script_is_there(session, script) {
+        Ok(()) => own::foreign(&session.host, script),
+        Err(error) => {
+            let next = Fault::of(&error).and_then(|f| f.next.clone()).unwrap_or_default();
+            Some(format!("{error:#}; PVE refuses to start the VM; next: {next}"))
+        }
+    }
+}
+
+/// What in hooks.d would fail before a start, and what is left out there.
+fn chain_problems(session: &Session, vmid: u32) -> Vec<String> {
+    let found = survey(&session.host, vmid);
+    let broken = found.broken.into_iter().map(|fault| {
+        let next = fault.next.clone().unwrap_or_default();
+        format!("{fault}; the VM cannot be started; next: {next}")
+    });
+    broken.chain(found.warnings).collect()
 }
 
 fn pci(session: &Session, config: &VmConfig, device: &HostPci, problems: &mut Vec<String>) -> Checkable {

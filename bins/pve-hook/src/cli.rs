@@ -52,7 +52,7 @@ pub enum Verb {
     #[command(after_help = REGISTER)]
     Register(Register),
     /// Take it off again
-    #[command(after_help = UNREGISTER)]
+    #[command(after_help = UNREGISTER, mut_arg("all", |all| all.help("Every VM that names this hook")))]
     Unregister(Which),
     /// Say for each VM whether the hook is in place and its devices can be bound (exit 1 if not)
     #[command(after_help = CHECK)]

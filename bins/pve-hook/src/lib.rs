@@ -4,6 +4,7 @@ mod chain;
 mod check;
 mod cli;
 mod guard;
+mod own;
 mod phase;
 mod register;
 mod run;

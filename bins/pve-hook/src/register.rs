@@ -7,6 +7,7 @@ mod tests;
 use crate::{
     chain::told,
     cli::{Register, Which},
+    own,
 };
 use anyhow::{Error, Result};
 use passthrough::{
@@ -16,29 +17,34 @@ use passthrough::{
 };
 use serde::Serialize;
 use serde_json::json;
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 /// How PVE calls our snippet.
 pub const VOLUME: &str = "local:snippets/pve-hook";
 
 /// Registers VMs; one that is refused does not keep the others.
 pub fn register(session: &Session, what: &Register) -> Result<u8> {
-    session.require_root()?;
-    script_is_there(session)?;
-    each(session, &what.which, |config| register_one(session, config, what))
+    session.require_root_to("change VMs")?;
+    let script = session.host.snippets().join("pve-hook");
+    script_is_there(session, &script)?;
+    if let Some(what) = own::foreign(&session.host, &script) {
+        session.log.warn(&what);
+    }
+    let all = All { concerns: &|config| config.has_passthrough() && !config.template, none: "passes devices through" };
+    each(session, &what.which, &all, |config| register_one(session, config, what))
 }
 
 /// Unregisters VMs.
 pub fn unregister(session: &Session, which: &Which) -> Result<u8> {
-    session.require_root()?;
-    each(session, which, |config| unregister_one(session, config))
+    session.require_root_to("change VMs")?;
+    let all = All { concerns: &|config| own::is_hook_of(&session.host, config), none: "names this hook" };
+    each(session, which, &all, |config| unregister_one(session, config))
 }
 
 /// PVE refuses to start a VM whose hookscript is missing or not executable.
-pub fn script_is_there(session: &Session) -> Result<()> {
-    let path = session.host.snippets().join("pve-hook");
-    let shown = session.host.shown(&path);
-    match fs::metadata(&path) {
+pub fn script_is_there(session: &Session, path: &Path) -> Result<()> {
+    let shown = session.host.shown(path);
+    match fs::metadata(path) {
         Ok(meta) if meta.is_file() && meta.permissions().mode() & 0o111 != 0 => Ok(()),
         Ok(_) => Fault::problem(format!("{shown} is not an executable file")).next(format!("chmod +x {shown}")).fail(),
         Err(error) => {
@@ -80,9 +86,15 @@ impl Vm {
     }
 }
 
-fn each(session: &Session, which: &Which, act: impl Fn(&VmConfig) -> Result<Outcome>) -> Result<u8> {
+/// Which VMs `--all` means, and what is said where there is none.
+struct All<'a> {
+    concerns: &'a dyn Fn(&VmConfig) -> bool,
+    none: &'static str,
+}
+
+fn each(session: &Session, which: &Which, all: &All<'_>, act: impl Fn(&VmConfig) -> Result<Outcome>) -> Result<u8> {
     let mut vms = Vec::new();
-    let result = act_on_each(session, which, act, &mut vms);
+    let result = act_on_each(session, which, all, act, &mut vms);
     if !session.output.is_json() {
         return result.map(|()| 0);
     }
@@ -100,21 +112,23 @@ fn each(session: &Session, which: &Which, act: impl Fn(&VmConfig) -> Result<Outc
 fn act_on_each(
     session: &Session,
     which: &Which,
+    all: &All<'_>,
     act: impl Fn(&VmConfig) -> Result<Outcome>,
     vms: &mut Vec<Vm>,
 ) -> Result<()> {
     let configs = if which.all {
+        pve::require_configs(&session.host)?;
         let (configs, errors) = pve::load_all(&session.host);
         for (vmid, error) in errors {
             session.log.warn(&format!("{error:#}"));
             vms.push(Vm::of(vmid, &Err(error)));
         }
-        configs.into_iter().filter(|c| c.has_passthrough() && !c.template).collect()
+        configs.into_iter().filter(all.concerns).collect()
     } else {
         all_or_none(session, &which.vmids, vms)?
     };
     if configs.is_empty() {
-        session.log.info("nothing to do: no VM passes devices through");
+        session.log.info(&format!("nothing to do: no VM {}", all.none));
     }
     let mut first = Ok(());
     for config in configs {
@@ -156,8 +170,9 @@ fn keep_first(session: &Session, first: &mut Result<()>, error: Error) {
 fn register_one(session: &Session, config: &VmConfig, what: &Register) -> Result<Outcome> {
     let vmid = config.vmid;
     match config.hookscript.as_deref() {
-        Some(VOLUME) => {
-            session.log.info(&format!("VM {vmid} has it already"));
+        Some(volume) if own::is_ours(&session.host, volume) => {
+            let name = if volume == VOLUME { String::new() } else { format!(", as {volume}") };
+            session.log.info(&format!("VM {vmid} has it already{name}"));
             return Ok(Outcome::Unchanged);
         }
         Some(other) if what.chain => {
@@ -182,7 +197,7 @@ fn register_one(session: &Session, config: &VmConfig, what: &Register) -> Result
 fn unregister_one(session: &Session, config: &VmConfig) -> Result<Outcome> {
     let vmid = config.vmid;
     match config.hookscript.as_deref() {
-        Some(VOLUME) => {}
+        Some(volume) if own::is_ours(&session.host, volume) => {}
         other => {
             let has = other.map_or_else(|| "no hookscript".into(), |other| format!("another hookscript: {other}"));
             session.log.info(&format!("VM {vmid} has {has}; left alone"));

@@ -161,6 +161,9 @@ fn present(coral: &UsbDevice<'_>, all: &[UsbDevice<'_>], lines: &[Line<'_>], qem
         false => None,
     };
     let mut found: Vec<_> = lines.iter().filter_map(|line| Some((fits(line)?, line))).collect();
+    // With several Corals, lines by id may be for one each.
+    let only = |(fits, line): &&(bool, &Line<'_>)| if line.form == Form::Port { *fits } else { all.len() == 1 };
+    let keys: Vec<_> = found.iter().filter(only).map(|(_, line)| (line.config.vmid, &line.passed.usb)).collect();
     found.sort_by_key(|(fits, line)| (line.config.vmid, !fits, line.form));
     found.dedup_by_key(|(_, line)| line.config.vmid);
     side.holders = host_side::holders(coral, qemus, found.is_empty());
@@ -169,6 +172,8 @@ fn present(coral: &UsbDevice<'_>, all: &[UsbDevice<'_>], lines: &[Line<'_>], qem
         .map(|(fits, line)| {
             let mut vm = line.vm_side(host, *fits);
             vm.handle = held(host, &vm, Some(coral));
+            let own = keys.iter().filter(|(vmid, _)| *vmid == vm.vmid);
+            vm.lines = own.map(|(_, usb)| (usb.key.clone(), usb.usb3)).collect();
             (vm, Some(line.passed.clone()))
         })
         .collect();

@@ -185,6 +185,14 @@ fn fragile(evidence: &Evidence, host: &HostSide, found: &mut Vec<Finding>) {
                 format!("{line}, the other half of its socket: it is not given what comes up at {}", host.port)
             }
             (Form::Port, _) if !vm.fits => format!("{line}, which is empty, while it is at {} now", host.port),
+            (Form::Port, _) if vm.lines.len() > 1 => {
+                let others: Vec<_> =
+                    vm.lines.iter().map(|(key, _)| key.as_str()).filter(|key| *key != vm.key).collect();
+                let text = format!("{line}, and once more by {}", others.join(", "));
+                let next = vm.without_others(&vm.key).join(" && ");
+                found.push(Finding::new(State::ConfigFragile, Severity::Warning, text).next(next));
+                continue;
+            }
             (Form::Port | Form::Controller, _) => continue,
         };
         // What comes up at the wrong speed belongs back to where it was.

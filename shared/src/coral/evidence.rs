@@ -150,6 +150,8 @@ pub struct VmSide {
     pub source: String,
     /// Whether the line carries `usb3=1`.
     pub usb3: bool,
+    /// All lines of the VM that mean it, in their order, where there are several: the key, and whether `usb3=1` is there.
+    pub lines: Vec<(String, bool)>,
     /// What the line means: the port or id behind a mapping; the error says why it means nothing.
     pub means: Option<Result<String, String>>,
     /// Whether it means the Coral as it is now, rather than its other id or the other half of its socket.
@@ -186,10 +188,21 @@ impl VmSide {
         format!("{}: {source}", self.key)
     }
 
-    /// The command that names it by port.
+    /// The command that names it by port; of several lines, the first, and the others are taken out.
     pub fn by_port(&self, port: &str) -> String {
-        let usb3 = if self.usb3 { ",usb3=1" } else { "" };
-        format!("qm set {} --{} host={port}{usb3}", self.vmid, self.key)
+        let own = (self.key.clone(), self.usb3);
+        let (key, usb3) = self.lines.first().unwrap_or(&own);
+        [by_port(self.vmid, key, *usb3, port)]
+            .into_iter()
+            .chain(self.without_others(key))
+            .collect::<Vec<_>>()
+            .join(" && ")
+    }
+
+    /// The commands that take out the other lines that mean it.
+    pub fn without_others(&self, key: &str) -> Vec<String> {
+        let others = self.lines.iter().filter(|(other, _)| other != key);
+        others.map(|(other, _)| without(self.vmid, other)).collect()
     }
 
     /// Fills in what a line of the configuration says.
@@ -198,6 +211,16 @@ impl VmSide {
         self.source = usb.source.to_string();
         self.usb3 = usb.usb3;
     }
+}
+
+/// The command that makes a line name a port.
+pub(super) fn by_port(vmid: u32, key: &str, usb3: bool, port: &str) -> String {
+    format!("qm set {vmid} --{key} host={port}{}", if usb3 { ",usb3=1" } else { "" })
+}
+
+/// The command that takes a line out.
+pub(super) fn without(vmid: u32, key: &str) -> String {
+    format!("qm set {vmid} --delete {key}")
 }
 
 /// What QEMU says of its device.

@@ -53,7 +53,18 @@ fn change(program: &str, argv: &[String], timeout: Duration) -> Result<()> {
     // lock_file in PVE::Tools gives up after ten seconds with these words; nothing has been changed then.
     let locked = why.contains("can't lock file") || why.contains("got timeout") || why.contains("VM is locked");
     let fault = if locked { Fault::busy } else { Fault::problem };
-    fault(format!("{shown}: {why}")).next(format!("as root: {shown}")).fail()
+    let vmid = argv.get(2).map_or("VMID", String::as_str);
+    let next = match lock(&why) {
+        Some(lock) => format!("qm config {vmid}   (its lock is \"{lock}\": try again when that is over)"),
+        None if locked => format!("{shown}   (when whoever changes the VM now has ended)"),
+        None => format!("as root: {shown}"),
+    };
+    fault(format!("{shown}: {why}")).next(next).fail()
+}
+
+/// What PVE says that a VM is locked for (`check_lock` in `PVE::AbstractConfig`).
+fn lock(why: &str) -> Option<&str> {
+    why.split_once("is locked (")?.1.split_once(')').map(|(lock, _)| lock)
 }
 
 /// The file behind a volume id such as `local:snippets/pve-hook`; `None` where that cannot be told.
@@ -122,6 +133,9 @@ mod tests {
             ("echo 'only root' >&2; exit 1", Some((Code::Problem, "only root"))),
         ] {
             let outcome = change("/bin/sh", &["qm", "-c", script].map(str::to_owned), Duration::from_secs(20));
+            let next = outcome.as_ref().err().and_then(|e| Fault::of(e)?.next.clone()).unwrap_or_default();
+            assert_eq!(next.contains("its lock is \"backup\""), script.contains("(backup)"), "{next}");
+            assert_eq!(next.starts_with("as root: "), script.contains("only root"), "{next}");
             let got = outcome.err().map(|e| (Fault::code_of(&e), e.to_string()));
             let expected = expected.map(|(code, why)| (code, format!("qm -c {script}: {why}")));
             assert_eq!(got, expected);

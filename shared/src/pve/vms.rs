@@ -21,6 +21,18 @@ pub fn vm_ids(host: &Host) -> Vec<u32> {
     ids
 }
 
+/// Fails where there are no configurations at all, not even a place for them; a node without VMs has one.
+pub fn require_configs(host: &Host) -> Result<()> {
+    let places = [Some(host.vm_configs()), own_dir(host)];
+    if places.into_iter().flatten().any(|dir| dir.is_dir()) {
+        return Ok(());
+    }
+    let shown = host.shown(&host.vm_configs());
+    Fault::problem(format!("{shown} is not there: this is no Proxmox VE host, or pve-cluster does not run"))
+        .next("systemctl status pve-cluster")
+        .fail()
+}
+
 /// A VM's configuration: this node's, or that of the node where it still lies while the VM migrates to here.
 pub fn load(host: &Host, vmid: u32) -> Result<VmConfig> {
     let first = host.vm_configs().join(format!("{vmid}.conf"));
@@ -120,5 +132,14 @@ mod tests {
         assert_eq!(error.to_string(), "/etc/pve/qemu-server/999.conf: there is no such VM");
         assert_eq!(Fault::code_of(&error), crate::fault::Code::Usage);
         assert!(vm_ids(&host).is_empty());
+    }
+
+    #[test]
+    fn no_place_for_configurations_is_another_thing_than_no_vm() {
+        let (_dir, host) = tree(&[("etc/hostname", "pve1\n")]);
+        let error = require_configs(&host).unwrap_err();
+        assert_eq!(Fault::code_of(&error), crate::fault::Code::Problem);
+        fs::create_dir_all(host.at("etc/pve/nodes/pve1/qemu-server")).unwrap();
+        assert!(require_configs(&host).is_ok() && vm_ids(&host).is_empty());
     }
 }

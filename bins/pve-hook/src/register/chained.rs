@@ -1,7 +1,10 @@
 //! The hookscript that a VM had before: a link in hooks.d/VMID runs it, and a file remembers it.
 
 use super::VOLUME;
-use crate::chain::{Obstacle, obstacle};
+use crate::{
+    chain::{Obstacle, obstacle},
+    own,
+};
 use anyhow::{Context, Result};
 use passthrough::{
     fault::Fault,
@@ -49,6 +52,11 @@ fn runnable(session: &Session, vmid: u32, volume: &str) -> Result<PathBuf> {
             .next(format!("pvesm path {volume}   (--replace drops it)"))
             .fail();
     };
+    if own::is_program(&session.host, &target) {
+        return Fault::refused(format!("VM {vmid}: {volume} is pve-hook itself, which is not chained to itself"))
+            .next(format!("pve-hook register {vmid} --replace"))
+            .fail();
+    }
     let Some(why) = obstacle(&session.host, &target) else { return Ok(target) };
     let shown = session.host.shown(&target);
     let mut cure = why.cure(&shown);

@@ -1,6 +1,6 @@
 use super::*;
 use passthrough::{config::Config, deadline::Deadline, host::Host, log::Log, report::Output};
-use std::{fs::Permissions, os::unix::fs::symlink, path::Path, time::Duration};
+use std::{fs::Permissions, os::unix::fs::symlink, time::Duration};
 
 fn tree(hookscript: &str) -> (tempfile::TempDir, Session) {
     let dir = tempfile::tempdir().unwrap();
@@ -116,4 +116,64 @@ fn a_lost_memory_stops_unregister_while_something_is_chained() {
         let files = "/etc/pve-hooks/hooks.d/111/theirs /var/lib/pve-hooks/chained/111";
         assert_eq!(next, format!("qm set 111 --hookscript {THEIRS} && rm {files}"));
     }
+}
+
+#[test]
+fn this_program_is_never_chained_to_itself() {
+    let (_dir, session) = tree("local:snippets/hook");
+    let host = &session.host;
+    let snippets = host.snippets();
+    fs::write(snippets.join("pve-hook"), "").unwrap();
+    mode(&snippets.join("pve-hook"), 0o755);
+    symlink("pve-hook", snippets.join("hook")).unwrap();
+    symlink("theirs", snippets.join("gpu-bind")).unwrap();
+    for (volume, ours) in [
+        (VOLUME, true),
+        ("local:snippets/hook", true),
+        (THEIRS, false),
+        ("local:snippets/gpu-bind", false),
+        ("nas:snippets/pve-hook", false),
+    ] {
+        assert_eq!(own::is_ours(host, volume), ours, "{volume}");
+    }
+    let config = pve::load(host, 111).unwrap();
+    let which = || Which { vmids: vec![111], all: false };
+    for (chain, replace) in [(true, false), (false, true), (false, false)] {
+        let outcome = register_one(&session, &config, &Register { which: which(), chain, replace });
+        assert_eq!(outcome.unwrap(), Outcome::Unchanged);
+    }
+    let (code, what, next) = parts(&chained::put(&session, 111, "local:snippets/hook").err().unwrap());
+    assert_eq!((code, next.as_str()), (Code::Refused, "pve-hook register 111 --replace"));
+    assert!(what.contains("is pve-hook itself"), "{what}");
+    assert_eq!(fs::read_dir(host.hooks_d().join("111")).unwrap().count(), 0);
+    // The program itself, a copy of it, a script that calls it, and one that does not.
+    assert!(own::is_program(host, Path::new("/proc/self/exe")));
+    fs::create_dir_all(host.at("usr/sbin")).unwrap();
+    fs::write(host.at("usr/sbin/pve-hook"), "").unwrap();
+    for (text, program, foreign) in [
+        ("\x7fELF pre-start|post-start|pre-stop|post-stop", true, false),
+        ("#!/bin/sh\nexec /usr/sbin/pve-hook \"$@\"\n", false, false),
+        ("#!/bin/sh\n", false, true),
+    ] {
+        let file = snippets.join("file");
+        fs::write(&file, text).unwrap();
+        assert_eq!((own::is_program(host, &file), own::is_foreign(host, &file)), (program, foreign), "{text}");
+    }
+}
+
+#[test]
+fn all_is_taken_off_where_it_is_named() {
+    let (_dir, mut session) = tree(THEIRS);
+    session.dry_run = true;
+    for (name, text) in [
+        ("112.conf", "hookscript: local:snippets/pve-hook\n"),
+        ("113.conf", "template: 1\nhookscript: local:snippets/pve-hook\n"),
+        ("114.conf", "hostpci0: 01:00\n"),
+        ("115.conf", "name: nas\n[before]\nhookscript: local:snippets/pve-hook\n"),
+    ] {
+        fs::write(session.host.vm_configs().join(name), text).unwrap();
+    }
+    assert_eq!(unregister(&session, &Which { vmids: Vec::new(), all: true }).unwrap(), 0);
+    let expected = [112, 113].map(|vmid| format!("run qm set {vmid} --delete hookscript"));
+    assert_eq!(session.planned(), expected);
 }
