@@ -54,7 +54,9 @@ pub fn statuses(session: &Session, targets: &[Target], list: &[Status], world: &
         if let Some(hint) = gpu.hint() {
             text.push_str(&format!("{}: {hint}\n", gpu.address));
         }
-        if !gpu.is_consistent() {
+        if gpu.state.is_consistent() && gpu.is_abandoned() {
+            text.push_str(&format!("{}: next: gpu-bind reconcile\n", gpu.address));
+        } else if !gpu.is_consistent() {
             text.push_str(&format!("{}: next: gpu-bind doctor {}\n", gpu.address, gpu.address));
         }
     }
