@@ -128,7 +128,7 @@ fn advice(session: &Session, status: &Status, world: &World) -> Vec<String> {
         State::Host | State::Vfio if status.is_abandoned() => lines.push("gpu-bind reconcile".into()),
         _ if status.hint().is_some() => lines.extend(status.hint()),
         State::Host => {
-            lines.push(format!("if the screen is black all the same: gpu-bind cycle {gpu}"));
+            lines.push(format!("if the screen is black all the same: {}", status.command("cycle")));
         }
         State::Vfio => {}
     }

@@ -1,6 +1,7 @@
 //! Where every GPU is, who has it, and where it belongs.
 
 use super::{
+    console,
     holders::{Holder, vfio_holders},
     observe::{Observation, observe},
     policy::{Belongs, being_changed, being_started, belongs},
@@ -48,6 +49,9 @@ pub struct Status {
     pub unfinished: Option<String>,
     /// Who is at it; `None` where whoever began it is gone.
     pub under_way: Option<String>,
+    /// Whether the host's console goes with it, so that taking it from the host needs consent.
+    #[serde(skip)]
+    pub last_console: bool,
     #[serde(skip)]
     /// What it was derived from.
     pub seen: Observation,
@@ -75,10 +79,17 @@ impl Status {
                 Some(format!("belongs to the host ({}): gpu-bind attach {}", self.belongs_because, self.address))
             }
             (State::Host, Side::Vfio) => {
-                Some(format!("belongs to vfio-pci ({}): gpu-bind detach {}", self.belongs_because, self.address))
+                let next = self.command("detach");
+                Some(format!("belongs to vfio-pci ({}): {next}", self.belongs_because))
             }
             _ => None,
         }
+    }
+
+    /// The command that takes it from the host, with the consent that it needs.
+    pub fn command(&self, verb: &str) -> String {
+        let consent = if self.last_console { " --allow-console" } else { "" };
+        format!("gpu-bind {verb} {}{consent}", self.address)
     }
 
     /// Whether there is nothing to complain of.
@@ -150,6 +161,7 @@ fn one(session: &Session, unit: &Unit, world: &World, access: &mut Access, held_
         belongs_because: why,
         unfinished,
         under_way,
+        last_console: console::goes_with(host, unit, &seen, &[]),
         seen,
     })
 }
