@@ -40,6 +40,11 @@ impl Log {
         self.verbosity
     }
 
+    /// Whether only what is wrong shall be told.
+    pub fn is_quiet(&self) -> bool {
+        self.verbosity < 0
+    }
+
     /// Messages of `program`; verbosity 0 is normal, positive tells more, negative only errors.
     pub fn new(program: &'static str, verbosity: i8) -> Self {
         Self { program, verbosity, syslog: RefCell::default() }

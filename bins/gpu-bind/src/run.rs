@@ -6,7 +6,7 @@ use crate::{
 };
 use anyhow::Result;
 use passthrough::{
-    fault::Fault,
+    fault::{Code, Fault},
     gpu::{
         attach::attach_for_good,
         cycle::cycle,
@@ -83,15 +83,22 @@ fn moved(session: &Session, change: &Change, verb: &'static str) -> Result<u8> {
         // Refusals come before the first move, so that "nothing was changed" is true of all of them.
         units.iter().try_for_each(&mut may)?;
     }
+    let act = |op: &mut Operation, world: &LazyWorld, consent| match verb {
+        "detach" => detach(op, None, consent),
+        "attach" => attach_for_good(op, world, consent),
+        _ => cycle(op, world, consent),
+    };
     let mut results = Vec::new();
     for unit in units {
         let address = unit.address;
-        let mut op = Operation::new(session, &mut access, unit, verb);
-        let outcome = match verb {
-            "detach" => detach(&mut op, None, consent),
-            "attach" => attach_for_good(&mut op, &world, consent),
-            _ => cycle(&mut op, &world, consent),
-        };
+        let mut op = Operation::new(session, &mut access, unit.clone(), verb);
+        let outcome = act(&mut op, &world, consent);
+        let refused = outcome.as_ref().is_err_and(|e| Fault::code_of(e) == Code::Refused);
+        if refused && session.dry_run && verb != "attach" && session.planned().is_empty() {
+            // What would be written where the console may go: the plan is told before the refusal, which stays the result.
+            let mut op = Operation::new(session, &mut access, unit, verb);
+            let _ = act(&mut op, &world, Consent { console: true, ..consent });
+        }
         if matches!(outcome, Ok(Outcome::Unchanged)) {
             let place = if verb == "detach" { "on vfio-pci" } else { "on the host" };
             session.log.info(&format!("{address} is {place} already: verified, nothing changed"));

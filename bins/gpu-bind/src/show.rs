@@ -15,6 +15,11 @@ pub fn statuses(session: &Session, targets: &[Target], list: &[Status], world: &
     if session.output.is_json() {
         return session.output.json(&json!({ "gpus": list }));
     }
+    let quiet = session.log.is_quiet();
+    let list: Vec<&Status> = list.iter().filter(|gpu| !quiet || !gpu.is_consistent()).collect();
+    if list.is_empty() && quiet {
+        return Ok(());
+    }
     if list.is_empty() {
         let vm = targets.iter().find_map(|target| if let Target::Vm(vmid) = target { Some(vmid) } else { None });
         session.output.text(&vm.map_or_else(
@@ -25,7 +30,7 @@ pub fn statuses(session: &Session, targets: &[Target], list: &[Status], world: &
     }
     let mut table = Table::default();
     table.row(["GPU", "STATE", "DRIVER", "DRM", "VM", "HELD BY", "NAME"]);
-    for gpu in list {
+    for gpu in &list {
         let drivers = gpu.seen.functions.iter().map(|f| f.driver.as_deref().unwrap_or("-"));
         let vms = gpu.vms.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
         table.row([
@@ -49,7 +54,9 @@ pub fn statuses(session: &Session, targets: &[Target], list: &[Status], world: &
         if let Some(hint) = gpu.hint() {
             text.push_str(&format!("{}: {hint}\n", gpu.address));
         }
-        if !gpu.is_consistent() {
+        if gpu.state.is_consistent() && gpu.is_abandoned() {
+            text.push_str(&format!("{}: next: gpu-bind reconcile\n", gpu.address));
+        } else if !gpu.is_consistent() {
             text.push_str(&format!("{}: next: gpu-bind doctor {}\n", gpu.address, gpu.address));
         }
     }
@@ -113,16 +120,19 @@ pub fn healed(session: &Session, healed: &[Healed]) -> Result<()> {
     if session.output.is_json() {
         return session.output.json(&json!({ "dry_run": session.dry_run, "would": session.planned(), "gpus": healed }));
     }
-    if healed.is_empty() {
-        session.output.text("nothing to do: no VM passes a GPU through");
-        return Ok(());
-    }
+    let quiet = session.log.is_quiet();
+    let told = healed.iter().filter(|h| !quiet || !matches!(h.result, "unchanged" | "left alone"));
     let mut table = Table::default();
-    for h in healed {
+    for h in told {
         let error = h.error.as_ref().map(|e| format!(": {e}")).unwrap_or_default();
         table.row([h.address.to_string(), h.result.to_owned(), format!("{}{error}", h.why)]);
     }
-    session.output.text(&table.render());
+    let text = table.render();
+    if healed.is_empty() && !quiet {
+        session.output.text("nothing to do: no VM passes a GPU through");
+    } else if !text.is_empty() {
+        session.output.text(&text);
+    }
     Ok(())
 }
 

@@ -66,7 +66,11 @@ pub fn check(session: &Session, vmids: &[u32]) -> Result<u8> {
     }
     if session.output.is_json() {
         session.output.json(&json!({ "vms": checked }))?;
-    } else {
+        return Ok(code);
+    }
+    let quiet = session.log.is_quiet();
+    checked.retain(|c| !quiet || !c.problems.is_empty());
+    if !quiet || !checked.is_empty() {
         session.output.text(&text(&checked));
     }
     Ok(code)

@@ -5,7 +5,7 @@ use passthrough::cli::Common;
 
 /// Hookscript for Proxmox VE: binds passed-through devices before a VM starts and returns them after it stops
 #[derive(Debug, Parser)]
-#[command(name = "pve-hook", version, override_usage = USAGE, after_help = EXAMPLES)]
+#[command(name = "pve-hook", version, override_usage = USAGE, after_help = EXAMPLES, arg_required_else_help = true)]
 pub struct Cli {
     /// What every program understands.
     #[command(flatten)]

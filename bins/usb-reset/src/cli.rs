@@ -8,7 +8,7 @@ use passthrough::{
 
 /// Resets a USB device by the least that helps, verified, and nobody else's
 #[derive(Debug, Parser)]
-#[command(name = "usb-reset", version, after_help = EXAMPLES, subcommand_negates_reqs = true)]
+#[command(name = "usb-reset", version, after_help = EXAMPLES, subcommand_negates_reqs = true, arg_required_else_help = true)]
 #[command(
     override_usage = "usb-reset [OPTIONS] TARGET [--rung RUNG] [--controller ADDRESS]\n       usb-reset [OPTIONS] list\n       usb-reset [OPTIONS] heal"
 )]

@@ -109,7 +109,7 @@ pub fn healed(session: &Session, healed: &[String], left: &[String]) -> Result<(
             .output
             .json(&json!({ "dry_run": session.dry_run, "would": session.planned(), "healed": healed, "left": left }));
     }
-    if healed.is_empty() && left.is_empty() && session.planned().is_empty() {
+    if healed.is_empty() && left.is_empty() && session.planned().is_empty() && !session.log.is_quiet() {
         session.output.text("nothing to heal: no reset was interrupted");
     }
     Ok(())

@@ -1,9 +1,13 @@
 //! Virtual consoles on a framebuffer. Before the last framebuffer goes away, the console is taken off it, and put back
 //! after. Firmware framebuffers are never restored: the DRM driver's own takes their place.
 
-use super::unit::Unit;
+use super::{
+    observe::{Function, Observation},
+    unit::{Unit, gpus},
+};
 use crate::{
     host::{Host, names},
+    modules,
     pci::Device,
     sysfs,
 };
@@ -29,4 +33,16 @@ fn bound(host: &Host) -> Vec<String> {
 /// Whether a console is bound.
 pub fn is_bound(host: &Host, name: &str) -> bool {
     sysfs::read_number(&host.vtconsole_class().join(name).join("bind")) == Some(1)
+}
+
+/// Whether the console would go with a unit: it drives a screen, and no GPU besides those that are leaving would stay.
+pub fn goes_with(host: &Host, unit: &Unit, seen: &Observation, leaving: &[Unit]) -> bool {
+    let shows = |f: &Function| f.display && f.host_driver().is_some();
+    let on_host = |unit: &Unit| {
+        let driver = Device::new(host, unit.address).driver();
+        driver.is_some_and(|driver| !modules::is_vfio(&driver))
+    };
+    let leaves = |other: &Unit| other.key() == unit.key() || leaving.iter().any(|unit| unit.key() == other.key());
+    let others = || gpus(host).into_iter().any(|other| !leaves(&other) && on_host(&other));
+    seen.functions.iter().any(shows) && !others()
 }

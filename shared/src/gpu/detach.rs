@@ -138,14 +138,7 @@ fn allowed(session: &Session, unit: &Unit, seen: &Observation, leaving: &[Unit],
 }
 
 fn last_console(session: &Session, unit: &Unit, seen: &Observation, leaving: &[Unit], consent: Consent) -> Result<()> {
-    let shows = |f: &Function| f.display && f.host_driver().is_some();
-    let on_host = |unit: &Unit| {
-        let driver = Device::new(&session.host, unit.address).driver();
-        driver.is_some_and(|driver| !modules::is_vfio(&driver))
-    };
-    let leaves = |other: &Unit| other.key() == unit.key() || leaving.iter().any(|unit| unit.key() == other.key());
-    let others = || gpus(&session.host).into_iter().any(|other| !leaves(&other) && on_host(&other));
-    if !seen.functions.iter().any(shows) || others() {
+    if !console::goes_with(&session.host, unit, seen, leaving) {
         return Ok(());
     }
     if consent.console {

@@ -64,7 +64,7 @@ pub struct Patient {
 impl Report {
     /// Whether anything is wrong.
     pub fn is_healthy(&self) -> bool {
-        let sound = |gpu: &Patient| gpu.status.is_consistent() && gpu.status.unfinished.is_none();
+        let sound = |gpu: &Patient| gpu.status.is_consistent();
         self.blocked_writers.is_empty() && self.config_problems.is_empty() && self.gpus.iter().all(sound)
     }
 }
@@ -122,12 +122,13 @@ fn advice(session: &Session, status: &Status, world: &World) -> Vec<String> {
                 "do not kill the process that waits, and do not remove or rescan: that blocks the whole bus".into(),
             );
         }
+        _ if status.under_way.is_some() => {}
         State::Lost => lines.push(format!("gpu-bind attach {gpu}   tries resets, least first; else reboot the host")),
         State::Mixed | State::Unbound => lines.push(format!("gpu-bind attach {gpu}   (or detach, for a VM)")),
-        State::Host | State::Vfio if status.unfinished.is_some() => lines.push("gpu-bind reconcile".into()),
+        State::Host | State::Vfio if status.is_abandoned() => lines.push("gpu-bind reconcile".into()),
         _ if status.hint().is_some() => lines.extend(status.hint()),
         State::Host => {
-            lines.push(format!("if the screen is black all the same: gpu-bind cycle {gpu}"));
+            lines.push(format!("if the screen is black all the same: {}", status.command("cycle")));
         }
         State::Vfio => {}
     }

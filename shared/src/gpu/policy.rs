@@ -92,6 +92,12 @@ pub fn being_started(session: &Session, unit: &Unit, record: &Record, world: &Wo
     names_it.then(|| pve::config_lock::locked_by(&session.host, vmid)).flatten()
 }
 
+/// PVE holds the lock of a VM that passes this unit and is not running: it is just being started or stopped.
+pub fn being_changed(session: &Session, unit: &Unit, world: &World) -> Option<i32> {
+    let mut resting = world.naming(unit).filter(|vm| vm.pid.is_none());
+    resting.find_map(|vm| pve::config_lock::locked_by(&session.host, vm.vmid))
+}
+
 /// The host driver of each function: configured, else the one it has, else what it was before, else what it last worked
 /// with, else what its modalias names.
 pub fn wanted_drivers(session: &Session, unit: &Unit, record: &Record, seen: &[Function]) -> Result<WantedDrivers> {

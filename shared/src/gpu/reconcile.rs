@@ -6,7 +6,7 @@ use super::{
     holders::vfio_holders,
     observe::observe,
     operation::{self, Operation},
-    policy::{being_started, belongs},
+    policy::{being_changed, being_started, belongs},
     record::{Record, Side, recorded},
     release::wait_until_released,
     target::ours,
@@ -122,12 +122,6 @@ fn try_heal(session: &Session, unit: &Unit, world: &LazyWorld, record: &Record, 
 fn look(session: &Session, unit: &Unit, record: &Record, access: &mut Access) -> Result<State> {
     let seen = observe(&session.host, unit, record, access, &session.deadline)?;
     Ok(judge(&seen).0)
-}
-
-/// PVE holds the lock of a VM that passes this unit and is not running: it is just being started or stopped.
-fn being_changed(session: &Session, unit: &Unit, world: &World) -> Option<i32> {
-    let mut resting = world.naming(unit).filter(|vm| vm.pid.is_none());
-    resting.find_map(|vm| pve::config_lock::locked_by(&session.host, vm.vmid))
 }
 
 /// Returns a unit after its VM has stopped, by its policy: the hook's way home.

@@ -1,9 +1,10 @@
 //! Where every GPU is, who has it, and where it belongs.
 
 use super::{
+    console,
     holders::{Holder, vfio_holders},
     observe::{Observation, observe},
-    policy::{Belongs, belongs},
+    policy::{Belongs, being_changed, being_started, belongs},
     record::{Record, Side},
     unit::Unit,
     verdict::{State, judge},
@@ -11,6 +12,7 @@ use super::{
 };
 use crate::{
     host::Host,
+    lock,
     pci::{Address, ids},
     session::Session,
     sysfs::Access,
@@ -45,6 +47,11 @@ pub struct Status {
     pub belongs_because: String,
     /// What has been begun and not finished.
     pub unfinished: Option<String>,
+    /// Who is at it; `None` where whoever began it is gone.
+    pub under_way: Option<String>,
+    /// Whether the host's console goes with it, so that taking it from the host needs consent.
+    #[serde(skip)]
+    pub last_console: bool,
     #[serde(skip)]
     /// What it was derived from.
     pub seen: Observation,
@@ -64,7 +71,7 @@ pub struct FunctionStatus {
 impl Status {
     /// What to do about a GPU that is well but not where it belongs.
     pub fn hint(&self) -> Option<String> {
-        if self.held_by.is_some() {
+        if self.held_by.is_some() || self.unfinished.is_some() {
             return None;
         }
         match (self.state, self.belongs) {
@@ -72,15 +79,27 @@ impl Status {
                 Some(format!("belongs to the host ({}): gpu-bind attach {}", self.belongs_because, self.address))
             }
             (State::Host, Side::Vfio) => {
-                Some(format!("belongs to vfio-pci ({}): gpu-bind detach {}", self.belongs_because, self.address))
+                let next = self.command("detach");
+                Some(format!("belongs to vfio-pci ({}): {next}", self.belongs_because))
             }
             _ => None,
         }
     }
 
+    /// The command that takes it from the host, with the consent that it needs.
+    pub fn command(&self, verb: &str) -> String {
+        let consent = if self.last_console { " --allow-console" } else { "" };
+        format!("gpu-bind {verb} {}{consent}", self.address)
+    }
+
     /// Whether there is nothing to complain of.
     pub fn is_consistent(&self) -> bool {
-        self.state.is_consistent()
+        self.state.is_consistent() && !self.is_abandoned()
+    }
+
+    /// Whether a move was begun, and nobody is at it any more.
+    pub fn is_abandoned(&self) -> bool {
+        self.unfinished.is_some() && self.under_way.is_none()
     }
 }
 
@@ -109,11 +128,20 @@ fn one(session: &Session, unit: &Unit, world: &World, access: &mut Access, held_
         seen.wedged.push(format!("{} is being unbound while {} holds it", f.address, holder.title(world)));
     }
     let (state, mut problems) = judge(&seen);
-    if !record.done && record.exists() && state.is_consistent() {
-        problems.push(format!(
-            "a move began and was not finished ({})",
-            if record.by.is_empty() { "unknown" } else { &record.by }
-        ));
+    // A VM that holds it has taken over: nothing is left to be finished until it lets go.
+    let taken = held_by.is_some() && state == State::Vfio;
+    let open = |record: &Record| record.exists() && !record.done && !taken;
+    let under_way = if open(&record) { at_it(session, unit, &record, world) } else { None };
+    // Nobody is at it: it was left, or has just been finished.
+    let left = || under_way.is_some() || open(&Record::load(host, unit));
+    let unfinished = (open(&record) && left()).then(|| record.by.clone());
+    if let Some(by) = &unfinished {
+        let by = if by.is_empty() { "unknown" } else { by };
+        match &under_way {
+            Some(who) => problems.push(format!("a move is under way ({by}): {who}")),
+            None if state.is_consistent() => problems.push(format!("a move began and was not finished ({by})")),
+            None => {}
+        }
     }
     let Belongs { side, why } = match held_by.as_ref().filter(|_| state == State::Vfio) {
         Some(holder) => Belongs { side: Side::Vfio, why: format!("{} holds it", holder.title(world)) },
@@ -131,8 +159,23 @@ fn one(session: &Session, unit: &Unit, world: &World, access: &mut Access, held_
         held_by,
         belongs: side,
         belongs_because: why,
-        unfinished: (record.exists() && !record.done).then(|| record.by.clone()),
+        unfinished,
+        under_way,
+        last_console: console::goes_with(host, unit, &seen, &[]),
         seen,
+    })
+}
+
+/// Who is just moving the unit: whoever has its lock, or PVE while it starts or stops the VM.
+fn at_it(session: &Session, unit: &Unit, record: &Record, world: &World) -> Option<String> {
+    let mover = unit.lock_names().iter().find_map(|name| lock::holder(&session.host, name));
+    let mover = mover.map(|mover| match mover.pid {
+        0 => "somebody who could not leave his name in the lock".to_owned(),
+        _ => format!("{}, pid {}", mover.command, mover.living_pid(&session.host)),
+    });
+    mover.or_else(|| {
+        let pid = being_started(session, unit, record, world).or_else(|| being_changed(session, unit, world))?;
+        Some(format!("PVE starts or stops its VM, pid {pid}"))
     })
 }
 
@@ -153,4 +196,42 @@ fn name(host: &Host, seen: &Observation, unit: &Unit) -> String {
     let Some(function) = seen.function(unit.address) else { return String::new() };
     let (vendor, device) = function.id;
     ids::name(host, vendor, device).unwrap_or_else(|| format!("{vendor:04x}:{device:04x}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{config::Config, deadline::Deadline, log::Log, report::Output};
+    use std::{fs, time::Duration};
+
+    #[test]
+    fn who_has_the_lock_is_at_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let deadline = Deadline::after(Duration::from_secs(5));
+        let log = Log::new("gpu-bind", 0);
+        let session = Session::new(Host::new(dir.path()), Config::default(), deadline, log, Output::new(true));
+        let host = &session.host;
+        let address: Address = "0000:01:00.0".parse().unwrap();
+        let device = host.pci_devices().join(address.to_string());
+        fs::create_dir_all(&device).unwrap();
+        fs::create_dir_all(host.pci_driver("vfio-pci")).unwrap();
+        std::os::unix::fs::symlink(host.pci_driver("vfio-pci"), device.join("driver")).unwrap();
+        let unit = Unit::of(host, address, [address], Some(13));
+        let mut record = Record { to: Some(Side::Vfio), by: "gpu-bind detach".into(), ..Record::default() };
+        record.save(host, &unit).unwrap();
+        let look = || status(&session, std::slice::from_ref(&unit), &World::default()).unwrap().remove(0);
+
+        let locks = lock::Locks::take(host, &unit.lock_names(), "gpu-bind detach 01:00", &deadline).unwrap();
+        let seen = look();
+        assert!(seen.under_way.as_ref().unwrap().contains("gpu-bind detach 01:00, pid "), "{seen:?}");
+        assert_eq!((seen.state, seen.is_consistent()), (State::Vfio, true));
+        assert!(seen.problems[0].starts_with("a move is under way (gpu-bind detach): "), "{:?}", seen.problems);
+        drop(locks);
+        let seen = look();
+        assert_eq!((seen.is_abandoned(), seen.is_consistent()), (true, false));
+        assert_eq!(seen.problems, ["a move began and was not finished (gpu-bind detach)"]);
+        record.done = true;
+        record.save(host, &unit).unwrap();
+        assert!(look().is_consistent());
+    }
 }
