@@ -208,9 +208,25 @@ put() {
             chmod "$1" "$dest$3.new"
             ;;
         */sbin/*) put_program "$1" "$2" "$dest$3" ;;
+        */doc/pve-hooks/*.md | */examples/kubernetes/Containerfile)
+            if [ "$dry" ]; then
+                say "would install $dest$3"
+                return 0
+            fi
+            page "$2" >"$dest$3.new"
+            chmod "$1" "$dest$3.new"
+            ;;
         *) act install -m "$1" "$2" "$dest$3.new" ;;
     esac
     act mv -f "$dest$3.new" "$dest$3"
+}
+
+# A page, where the pages lie side by side and the snippets in examples/. What is not installed is named without a link.
+page() {
+    sed -E -e 's,\]\((docs/|\.\./(README\.md)),](\2,g' -e 's,\]\((\.\./)?snippets/,](examples/,g' \
+        -e 's,\[([^]]*)\]\((\.\./)?(tests/[^)]*|install\.sh)\),\1,g' \
+        -e "s,(^|[ \`])snippets/,\\1$prefix/share/doc/pve-hooks/examples/,g" \
+        -e "/podman build/s,target/release,$prefix/sbin," "$1"
 }
 
 # Names of one file stay names of one file.

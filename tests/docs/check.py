@@ -4,6 +4,8 @@ import os
 import re
 import subprocess
 import sys
+import time
+import tomllib
 from pathlib import Path
 
 import messages
@@ -93,11 +95,46 @@ def sh(page, line, place, preparation, file):
     count[place] = count.get(place, 0) + 1
 
 
+def harmless(page, line, text):
+    """A sample that is copied as it stands cuts nothing off, opens nothing and heals nothing."""
+    try:
+        sample = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        return complain(page, line, f"is no TOML as it stands: {error}")
+    probe = sample.get("probe", {})
+    switched = [f"probe.recovery.{key}" for key, value in probe.get("recovery", {}).items() if value is True]
+    switched += [f"probe.serve.{key}" for key in ("token_file", "hosts") if key in probe.get("serve", {})]
+    # Checks in the guest need its agent.
+    switched += ["probe.agent"] if probe.get("agent") and "checks" not in probe else []
+    switched += ["timeout"] if "timeout" in sample else []
+    for key in switched:
+        complain(page, line, f"{key} is switched on in a sample that people copy: show it as a comment")
+
+
+def starts(page, line, file, root):
+    """The daemon starts with a sample as it stands."""
+    socket = SCRATCH / "serve.sock"
+    socket.unlink(missing_ok=True)
+    words = ["vm-probe", "--root", str(root), "--config", str(file), "serve", "--listen", f"unix:{socket}"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as daemon:
+        until = time.monotonic() + 10
+        while daemon.poll() is None and not socket.exists() and time.monotonic() < until:
+            time.sleep(0.02)
+        started = socket.exists()
+        daemon.terminate()
+        said = daemon.communicate()[0]
+    if not started:
+        complain(page, line, f"vm-probe serve does not start with it: {said.strip()}")
+
+
 def toml(page, line, file):
     root = SCRATCH / "root"
     (root / "etc/pve/qemu-server").mkdir(parents=True, exist_ok=True)
+    text = file.read_text()
+    harmless(page, line, text)
+    starts(page, line, file, root)
     # Also what is shown switched off.
-    file.write_text(re.sub(r'^# (?=\[|\w+ = )', "", file.read_text(), flags=re.M))
+    file.write_text(re.sub(r'^# (?=\[|\w+ = )', "", text, flags=re.M))
     code, said = call("pve-hook", "--root", str(root), "--config", str(file), "check")
     if code:
         complain(page, line, f"pve-hook does not take it: {said}")

@@ -25,7 +25,7 @@ use passthrough::{
     session::Session,
 };
 use serde_json::json;
-use std::{sync::Arc, time::Duration};
+use std::{fs, sync::Arc, time::Duration};
 
 /// A look has an answer within this time, …
 const LOOK: Duration = Duration::from_secs(30);
@@ -92,6 +92,9 @@ fn listed(session: &Session) -> Result<Arc<Listing>> {
 
 fn list(session: &Session) -> Result<u8> {
     let listing = listed(session)?;
+    if listing.origin == Some(Origin::Container) && container::find(&session.host, &session.config.probe).is_err() {
+        session.log.info("no QEMU runs here; what is listed is the one that ought to");
+    }
     if session.output.is_json() {
         let instances: Vec<_> = listing.instances.iter().map(|one| document::instance(one, None)).collect();
         session.output.json(&json!({ "instances": instances, "source": listing.origin, "stale": listing.stale }))?;
@@ -118,10 +121,33 @@ fn chosen(listing: &Listing, ids: &[String]) -> Result<Vec<Arc<Instance>>> {
     }
     let find = |id: &String| {
         let one = listing.instances.iter().find(|instance| instance.id == *id);
-        one.cloned().ok_or_else(|| Fault::usage(format!("{id}: there is no such VM")).next("vm-probe list").into())
+        one.cloned().ok_or_else(|| no_such(listing, id).into())
     };
     let unique = ids.iter().enumerate().filter(|(n, id)| !ids[..*n].contains(id));
     unique.map(|(_, id)| find(id)).collect()
+}
+
+/// Nothing is called that; a VM's name is no way to ask for it, as several may have the same.
+fn no_such(listing: &Listing, id: &str) -> Fault {
+    let named = listing.instances.iter().filter(|instance| instance.name == id).map(|instance| instance.id.as_str());
+    let named: Vec<_> = named.collect();
+    let (what, next) = match named.first() {
+        None => (String::new(), "vm-probe list".to_owned()),
+        Some(first) => {
+            (format!(" by this id, but by this name: {}", named.join(", ")), format!("vm-probe check {first}"))
+        }
+    };
+    Fault::usage(format!("{id}: there is no such VM{what}")).next(next)
+}
+
+/// Ends the run where nothing was written down of what is no VM; where no source answers, that cannot be told.
+fn known(session: &Session, id: &str) -> Result<()> {
+    let listing = found(session);
+    let told = listing.origin.is_some() && listing.at > 0 && !listing.stale;
+    if told && !listing.instances.iter().any(|instance| instance.id == id) {
+        return Err(no_such(&listing, id).into());
+    }
+    Ok(())
 }
 
 /// What half a second saw of a processor or a counter says nothing: the daemon judges those, after several rounds.
@@ -196,7 +222,17 @@ fn check(session: &Session, ids: &[String], slow: bool) -> Result<u8> {
     Ok(u8::from(!readings.iter().all(is_well)))
 }
 
+/// Whether this is a host with VMs of its own, rather than what is around one QEMU. `/etc/pve` may hang: it is not opened.
+fn no_container(session: &Session) -> bool {
+    let host = &session.host;
+    let pve = || fs::read_dir(host.at("etc")).is_ok_and(|all| all.flatten().any(|entry| entry.file_name() == "pve"));
+    container::find(host, &session.config.probe).is_err() && pve()
+}
+
 fn report(session: &Session) -> Result<u8> {
+    if no_container(session) {
+        session.log.info("this is a Proxmox VE host, no container with one QEMU; next: vm-probe check");
+    }
     let instance = Arc::new(container::instance(&session.host, &session.config.probe)?);
     let want = Want { slow: true, agent: false, checks: false };
     let all = readings_as_configured(session, &instance, want)?;
@@ -269,6 +305,9 @@ fn audit(session: &Session, id: Option<&str>) -> Result<u8> {
             .fail();
     }
     let entries = recover::entries(&session.host, id);
+    if let Some(id) = id.filter(|_| entries.is_empty()) {
+        known(session, id)?;
+    }
     if session.output.is_json() {
         session.output.json(&json!({ "recoveries": entries }))?;
     } else {
@@ -284,8 +323,10 @@ fn told(session: &Session, id: &str) -> Result<u8> {
                 .next("ls -l /var/lib/pve-hooks/probe")
                 .fail();
         }
+        known(session, id)?;
+        let service = session.host.systemd_marker().exists();
         return Fault::problem(format!("{id}: there is no record of it; vm-probe serve keeps one"))
-            .next("vm-probe serve")
+            .next(if service { "systemctl enable --now vm-probe" } else { "vm-probe serve" })
             .fail();
     };
     if session.output.is_json() {

@@ -43,16 +43,16 @@ fn staleness(listing: &Listing, now: u64) -> String {
 pub fn sources(listing: &Listing) -> String {
     let mut table = Table::default();
     for attempt in &listing.attempts {
-        let used = listing.origin == Some(attempt.source);
-        let mark = if used {
-            "used"
+        let asked = listing.origin == Some(attempt.source);
+        let mark = if asked {
+            if attempt.available { "used" } else { "failed" }
         } else if attempt.available {
             "there"
         } else {
             "no"
         };
         table.row([attempt.source.word(), mark, &attempt.detail]);
-        if let Some(next) = attempt.next.as_ref().filter(|_| !used) {
+        if let Some(next) = &attempt.next {
             table.row(["", "", &format!("next: {next}")]);
         }
     }

@@ -32,4 +32,6 @@ unlinked
 rm "$SNIPPETS/theirs"
 vm 117 'hookscript: local:snippets/pve-hook' 'name: seven' '[old]' 'name: seven'
 purge
+said 'VM 117 .*: qm set 117 --delete hookscript$'
+not_said 'VM 11[1-68]'
 as_before

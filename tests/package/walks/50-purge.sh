@@ -30,6 +30,8 @@ linked
 printf '#!/bin/sh\n' >/etc/pve-hooks/hooks.d/mine
 purge
 said '/etc/pve-hooks .*stays'
+said 'VM 119 .*: qm set 119 --hookscript local:snippets/theirs$'
+not_said 'VM 11[12]'
 [[ -e /etc/pve-hooks/hooks.d/mine ]] || fail "a person's own hook was deleted"
 rm -r /etc/pve-hooks/hooks.d/mine
 rmdir /etc/pve-hooks/hooks.d /etc/pve-hooks

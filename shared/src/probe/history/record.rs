@@ -69,7 +69,7 @@ impl Record {
     /// For people: a line for every five minutes, then the last events.
     pub fn text(&self) -> String {
         let mut table = Table::default();
-        table.row(["FROM", "STATUS", "CPU %", "", "MEMORY %", "", "FROM IT/S", "", "TO IT/S", "", "DISK/S", "ANSWER"]);
+        table.row(["SINCE", "STATUS", "CPU %", "", "MEMORY %", "", "SENT/S", "", "RECEIVED/S", "", "DISK/S", "ANSWER"]);
         let groups: Vec<_> = self.readings.chunk_by(|a, b| a.at / LINE == b.at / LINE).collect();
         for group in groups.iter().skip(groups.len().saturating_sub(LINES)) {
             let worst = group.iter().map(|point| point.status).max().unwrap_or(Status::Unknown);

@@ -9,21 +9,25 @@ use crate::{
 };
 use anyhow::Result;
 
-/// Whom the settings trust, and a word for it.
-pub(super) fn trust(host: &Host, settings: &Api, base: &str) -> Result<(Trust, &'static str)> {
+/// Whether a token may be sent there at all.
+pub(super) fn address(base: &str) -> Result<()> {
     match web::scheme(base) {
-        Some("http") if web::is_loopback(base) => return Ok((Trust::nobody(), "no encryption")),
-        Some("http") => {
-            return Fault::refused(format!("{}: would send the token without encryption", plain(base, 200)))
+        Some("http") if !web::is_loopback(base) => {
+            Fault::refused(format!("{}: would send the token without encryption", plain(base, 200)))
                 .next("https://HOST:8006, or http://127.0.0.1:85 on a node itself")
-                .fail();
+                .fail()
         }
-        Some(_) => {}
-        None => {
-            return Fault::usage(format!("{}: is no address of an API", plain(base, 200)))
-                .next("https://HOST:8006")
-                .fail();
-        }
+        Some(_) => Ok(()),
+        None => Fault::usage(format!("{}: is no address of an API", plain(base, 200)))
+            .next("vm-probe list --api https://HOST:8006 --api-token-file FILE")
+            .fail(),
+    }
+}
+
+/// Whom the settings trust at a good address, and a word for it.
+pub(super) fn trust(host: &Host, settings: &Api, base: &str) -> Result<(Trust, &'static str)> {
+    if web::scheme(base) == Some("http") {
+        return Ok((Trust::nobody(), "no encryption"));
     }
     if let Some(text) = &settings.fingerprint {
         let fingerprint: Fingerprint = text.parse().map_err(|why: String| {

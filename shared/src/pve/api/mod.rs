@@ -19,7 +19,7 @@ use crate::{
     plain::plain,
     web::{self, Request, Trouble},
 };
-use access::{segment, trust};
+use access::{address, segment, trust};
 use anyhow::Result;
 use loose::{Number, Text};
 use serde::Deserialize;
@@ -105,14 +105,16 @@ impl Client {
     pub fn new(host: &Host, settings: &Api) -> Result<Self> {
         let Some(url) = &settings.url else {
             return Fault::usage("no address of a PVE API is given")
-                .next("vm-probe list --api https://HOST:8006")
+                .next("vm-probe list --api https://HOST:8006 --api-token-file FILE")
                 .fail();
         };
-        let Some(token_file) = settings.token_file.clone() else {
-            let next = "pveum user token add root@pam vm-probe --privsep 1; vm-probe list --api-token-file FILE";
-            return Fault::usage(format!("{}: no file with a token is given", plain(url, 200))).next(next).fail();
-        };
         let base = url.trim_end_matches('/').trim_end_matches("/api2/json").trim_end_matches('/').to_owned();
+        address(&base)?;
+        let Some(token_file) = settings.token_file.clone() else {
+            let url = plain(url, 200);
+            let next = format!("{}; vm-probe list --api {url} --api-token-file FILE", token::made("FILE"));
+            return Fault::usage(format!("{url}: no file with a token is given")).next(next).fail();
+        };
         let (trust, why) = trust(host, settings, &base)?;
         Ok(Self { web: web::Client::new(trust), base, token_file, trust: why, kept: None })
     }

@@ -31,6 +31,15 @@ impl fmt::Debug for Token {
     }
 }
 
+/// How a token is made that may look and do nothing else: by itself it has no rights, whatever its user's are.
+pub(super) fn made(file: &str) -> String {
+    format!(
+        "pveum user token add root@pam vm-probe --privsep 1; \
+         pveum acl modify / --tokens 'root@pam!vm-probe' --roles PVEAuditor; \
+         write root@pam!vm-probe=UUID, with the value that was printed, into {file} (chmod 600)"
+    )
+}
+
 /// Reads the token. A file that others may read is refused: who has the token may do all that we may.
 pub(super) fn read(path: &Path) -> Result<Token, Fault> {
     let shown = path.display();
@@ -44,7 +53,7 @@ pub(super) fn read(path: &Path) -> Result<Token, Fault> {
     let text = String::from_utf8(read_file(path).map_err(unreadable)?).unwrap_or_default();
     parse(&text).ok_or_else(|| {
         let what = format!("{shown}: expected one line: USER@REALM!ID=UUID");
-        Fault::usage(what).next("pveum user token add root@pam vm-probe --privsep 1")
+        Fault::usage(what).next(made(&shown.to_string()))
     })
 }
 
