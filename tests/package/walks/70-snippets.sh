@@ -60,3 +60,41 @@ there
 said "$SNIPPETS"
 purge
 as_before
+
+# Nothing of it there: what the package made goes with it, also after a kill right after the making, and after somebody took it
+# away and the package made it again.
+rm -r /var/lib/vz
+before
+mkdir /tmp/kill
+cat >/tmp/kill/mkdir <<'END'
+#!/bin/sh
+/bin/mkdir "$@" || exit
+case $* in *"$KILL_AFTER") kill -KILL $PPID ;; esac
+END
+chmod +x /tmp/kill/mkdir
+for after in /var/lib/vz "$SNIPPETS"; do
+    if told env PATH="/tmp/kill:$PATH" KILL_AFTER="$after" dpkg -i /t/plain.deb; then fail "nothing was killed"; fi
+    [[ -d $after ]] || fail "killed too early"
+    purge
+    as_before
+done
+install
+rm -r "$SNIPPETS"
+install
+linked
+purge
+as_before
+
+# Where it cannot be written down, nothing is made, and that is what is said. The disk stays mounted, the package goes.
+mkdir /var/lib/pve-hooks
+before
+mount -t tmpfs -o nr_inodes=1 tmpfs /var/lib/pve-hooks
+install
+there
+said 'cannot write /var/lib/pve-hooks/made'
+not_said 'cannot make'
+[[ ! -e /var/lib/vz ]] || fail "/var/lib/vz was made"
+purge
+umount /var/lib/pve-hooks
+as_before
+rmdir /var/lib/pve-hooks
