@@ -69,16 +69,13 @@ mkdir /tmp/kill
 cat >/tmp/kill/mkdir <<'END'
 #!/bin/sh
 /bin/mkdir "$@" || exit
-case $* in *"$KILL_AFTER") kill -KILL $PPID ;; esac
+case $* in */snippets) kill -KILL $PPID ;; esac
 END
 chmod +x /tmp/kill/mkdir
-for after in /var/lib/vz "$SNIPPETS"; do
-    if told env PATH="/tmp/kill:$PATH" KILL_AFTER="$after" dpkg -i /t/plain.deb; then fail "nothing was killed"; fi
-    [[ -d $after ]] || fail "killed too early"
-    purge
-    as_before
-done
+if told env PATH="/tmp/kill:$PATH" dpkg -i /t/plain.deb; then fail "nothing was killed"; fi
+[[ -d $SNIPPETS && ! -h $SNIPPETS/pve-hook ]] || fail "killed too early or too late"
 install
+linked
 rm -r "$SNIPPETS"
 install
 linked
@@ -94,7 +91,23 @@ there
 said 'cannot write /var/lib/pve-hooks/made'
 not_said 'cannot make'
 [[ ! -e /var/lib/vz ]] || fail "/var/lib/vz was made"
+mount -o remount,nr_inodes=9 /var/lib/pve-hooks
+touch /var/lib/pve-hooks/coral-history.jsonl
 purge
+said '/var/lib/pve-hooks cannot be removed'
+[[ -z $(ls -A /var/lib/pve-hooks) ]] || fail "the history stays"
 umount /var/lib/pve-hooks
 as_before
 rmdir /var/lib/pve-hooks
+
+# A person's file.
+echo mine >/var/lib/pve-hooks
+before
+install
+there
+said '/var/lib/pve-hooks is no directory'
+not_said 'cannot make'
+purge
+said '/var/lib/pve-hooks is no directory'
+grep -q mine /var/lib/pve-hooks
+as_before
