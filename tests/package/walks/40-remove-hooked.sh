@@ -7,6 +7,7 @@ vm 115 '#hookscript: local:snippets/pve-hook' 'name: remark'
 vm 116 'hookscript: local:snippets/pve-hook-of-mine'
 printf 'hookscript: local:snippets/pve-hook\n' >/etc/pve/nodes/two/qemu-server/201.conf
 printf 'hookscript: local:snippets/pve-hook\n' >/etc/pve/qemu-server/118.conf.orig
+printf 'hookscript: local:snippets/pve-hook\n' >'/etc/pve/qemu-server/1 2.conf'
 # Concerned: with a snapshot below.
 vm 117 'hookscript: local:snippets/pve-hook' 'name: seven' '[old]' 'name: seven'
 before
@@ -18,6 +19,8 @@ printf '#!/bin/sh\n' >"$SNIPPETS/theirs"
 apt_remove
 for vmid in 111 112 117; do said "(^|[^0-9])$vmid([^0-9]|$)"; done
 not_said '(^|[^0-9])(113|114|115|116|118|201)([^0-9]|$)'
+# That is no name of a VM's.
+not_said 'qm set [12] '
 # What was told is what frees them, also now that the programs are gone.
 mapfile -t commands < <(grep -oE 'qm set [0-9]+ --delete hookscript' "$SAID" | sort -u)
 ((${#commands[@]} == 3)) || fail "not one command for each of the three VMs: ${commands[*]}"

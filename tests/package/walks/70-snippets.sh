@@ -60,3 +60,54 @@ there
 said "$SNIPPETS"
 purge
 as_before
+
+# Nothing of it there: what the package made goes with it, also after a kill right after the making, and after somebody took it
+# away and the package made it again.
+rm -r /var/lib/vz
+before
+mkdir /tmp/kill
+cat >/tmp/kill/mkdir <<'END'
+#!/bin/sh
+/bin/mkdir "$@" || exit
+case $* in */snippets) kill -KILL $PPID ;; esac
+END
+chmod +x /tmp/kill/mkdir
+if told env PATH="/tmp/kill:$PATH" dpkg -i /t/plain.deb; then fail "nothing was killed"; fi
+[[ -d $SNIPPETS && ! -h $SNIPPETS/pve-hook ]] || fail "killed too early or too late"
+install
+linked
+rm -r "$SNIPPETS"
+install
+linked
+purge
+as_before
+
+# Where it cannot be written down, nothing is made, and that is what is said. The disk stays mounted, the package goes.
+mkdir /var/lib/pve-hooks
+before
+mount -t tmpfs -o nr_inodes=1 tmpfs /var/lib/pve-hooks
+install
+there
+said 'cannot write /var/lib/pve-hooks/made'
+not_said 'cannot make'
+[[ ! -e /var/lib/vz ]] || fail "/var/lib/vz was made"
+mount -o remount,nr_inodes=9 /var/lib/pve-hooks
+touch /var/lib/pve-hooks/coral-history.jsonl
+purge
+said '/var/lib/pve-hooks cannot be removed'
+[[ -z $(ls -A /var/lib/pve-hooks) ]] || fail "the history stays"
+umount /var/lib/pve-hooks
+as_before
+rmdir /var/lib/pve-hooks
+
+# A person's file.
+echo mine >/var/lib/pve-hooks
+before
+install
+there
+said '/var/lib/pve-hooks is no directory'
+not_said 'cannot make'
+purge
+said '/var/lib/pve-hooks is no directory'
+grep -q mine /var/lib/pve-hooks
+as_before

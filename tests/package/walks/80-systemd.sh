@@ -41,6 +41,9 @@ not_said 'pve-hooks|coral-check|vm-probe'
 rm -f /run/systemd/systemd-units-load
 if [[ $SUITE != bookworm ]]; then told udevadm verify "$(dpkg -L pve-hooks | grep '\.rules$')"; fi
 
+# Whatever ended the page, it is back: a SIGHUP is no failure to systemd.
+grep -qx Restart=always "$(dpkg -L pve-hooks | grep '/vm-probe\.service$')"
+
 # An upgrade stops no reconcile half-way, and what a person switched off or on is left so.
 systemctl.real --root=/ disable pve-hooks-reconcile.timer
 systemctl.real --root=/ enable vm-probe.service
