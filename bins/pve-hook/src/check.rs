@@ -24,6 +24,9 @@ struct Checked {
     registered: Option<bool>,
     devices: Vec<Checkable>,
     problems: Vec<String>,
+    /// What is no problem and good to know; for people.
+    #[serde(skip)]
+    notes: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -42,6 +45,7 @@ pub fn check(session: &Session, vmids: &[u32]) -> Result<u8> {
         registered: None,
         devices: Vec::new(),
         problems: vec![format!("{error:#}")],
+        notes: Vec::new(),
     };
     let mut code = 0;
     if vmids.is_empty() {
@@ -93,7 +97,9 @@ fn one(session: &Session, config: &VmConfig) -> Checked {
         }
         _ => {}
     }
-    let mut devices: Vec<_> = config.hostpci.iter().map(|device| pci(session, config, device, &mut problems)).collect();
+    let mut notes = Vec::new();
+    let pci = |device| pci(session, config, device, &mut problems, &mut notes);
+    let mut devices: Vec<_> = config.hostpci.iter().map(pci).collect();
     for usb in &config.usb {
         let name = match &usb.source {
             UsbSource::Mapping(name) => Some(name.clone()),
@@ -112,7 +118,7 @@ fn one(session: &Session, config: &VmConfig) -> Checked {
         devices.push(Checkable::Usb { key: usb.key.clone(), host, mapping: name });
     }
     problems.extend(named_twice(session, config));
-    Checked { vmid: config.vmid, registered: Some(registered), devices, problems }
+    Checked { vmid: config.vmid, registered: Some(registered), devices, problems, notes }
 }
 
 /// Ports that two lines name: QEMU can give the device to one only.
@@ -154,7 +160,13 @@ fn chain_problems(session: &Session, vmid: u32) -> Vec<String> {
     broken.chain(found.warnings).collect()
 }
 
-fn pci(session: &Session, config: &VmConfig, device: &HostPci, problems: &mut Vec<String>) -> Checkable {
+fn pci(
+    session: &Session,
+    config: &VmConfig,
+    device: &HostPci,
+    problems: &mut Vec<String>,
+    notes: &mut Vec<String>,
+) -> Checkable {
     // One at a time, so that a broken device does not hide the others.
     let alone = VmConfig { hostpci: vec![device.clone()], ..config.clone() };
     let mut functions = Vec::new();
@@ -169,6 +181,7 @@ fn pci(session: &Session, config: &VmConfig, device: &HostPci, problems: &mut Ve
                 for unit in ours.filter(|_| !device.keep && !passthrough.mdev) {
                     if !units.iter().any(|u| u.key() == unit.key()) {
                         problems.extend(obstacles(session, &unit).into_iter().map(|o| format!("{}: {o}", device.key)));
+                        notes.extend(go_along(&unit, &passthrough.functions()).map(|n| format!("{}: {n}", device.key)));
                         units.push(unit);
                     }
                 }
@@ -182,6 +195,14 @@ fn pci(session: &Session, config: &VmConfig, device: &HostPci, problems: &mut Ve
         driver: if device.keep { "keep" } else { "vfio" },
         mapping: device.mapping().map(ToOwned::to_owned),
     }
+}
+
+/// The functions that are taken from the host as well, though the configuration does not name them.
+fn go_along(unit: &Unit, named: &[Address]) -> Option<String> {
+    let others = unit.functions.iter().filter(|function| !named.contains(function));
+    let others: Vec<_> = others.map(ToString::to_string).collect();
+    let what = || format!("{} leaves the host as well: same slot or IOMMU group", others.join(" "));
+    (!others.is_empty()).then(what)
 }
 
 /// What will keep a unit from going to a VM.
@@ -242,6 +263,7 @@ fn text(checked: &[Checked]) -> String {
             text.push_str(&format!("  {key}: {what}{mapping}\n"));
         }
         vm.problems.iter().for_each(|problem| text.push_str(&format!("  PROBLEM: {problem}\n")));
+        vm.notes.iter().for_each(|note| text.push_str(&format!("  note: {note}\n")));
     }
     text
 }
