@@ -12,7 +12,6 @@ use super::{
     world::World,
 };
 use crate::{
-    fault::Fault,
     host::names,
     proc::{self, Opener},
     pve,
@@ -245,9 +244,4 @@ fn patient_text(out: &mut String, gpu: &Patient) -> Result<()> {
 
 fn ago(at: u64) -> String {
     humantime::format_duration(Duration::from_secs(now().saturating_sub(at))).to_string()
-}
-
-/// Why a report is not healthy, as an exit.
-pub fn verdict(report: &Report) -> Result<u8> {
-    if report.is_healthy() { Ok(0) } else { Ok(Fault::problem("").code.number()) }
 }
