@@ -68,6 +68,8 @@ places! {
     syslog = "dev/log";
     /// The cluster file system of Proxmox VE.
     pve = "etc/pve";
+    /// The packages that dpkg knows.
+    dpkg_status = "var/lib/dpkg/status";
     /// The VM configurations of this node.
     vm_configs = "etc/pve/qemu-server";
     /// The nodes of the cluster, each with its VM configurations.

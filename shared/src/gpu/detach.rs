@@ -9,7 +9,7 @@ use super::{
     plan,
     record::{Record, Side},
     settle::keep_baseline,
-    unit::{Unit, gpus},
+    unit::Unit,
     units,
     verdict::{State, judge},
 };

@@ -2,6 +2,7 @@
 //! who has it open, the VMs, and what was done last.
 
 use super::{
+    assigned::{Assigned, assigned},
     baseline::{Baseline, Difference},
     history, holders,
     record::{Record, now},
@@ -11,9 +12,9 @@ use super::{
     world::World,
 };
 use crate::{
-    fault::Fault,
     host::names,
     proc::{self, Opener},
+    pve,
     report::Table,
     session::Session,
     sysfs,
@@ -27,6 +28,8 @@ use std::{fmt::Write, time::Duration};
 pub struct Report {
     /// The version of this program.
     pub version: &'static str,
+    /// The version of Proxmox VE.
+    pub pve: Option<String>,
     /// The running kernel.
     pub kernel: String,
     /// The kernel's command line, as far as it is about IOMMU, VFIO and PCI.
@@ -49,6 +52,8 @@ pub struct Patient {
     /// As `gpu-bind status` says it.
     #[serde(flatten)]
     pub status: Status,
+    /// What the configurations of its VMs say.
+    pub vm_configs: Vec<Assigned>,
     /// Processes of the host that have it open.
     pub openers: Vec<String>,
     /// What is remembered of a move in this boot.
@@ -80,6 +85,7 @@ pub fn examine(session: &Session, units: &[Unit]) -> Result<Report> {
     let words = cmdline.split_whitespace().filter(|word| relevant.iter().any(|part| word.contains(part)));
     Ok(Report {
         version: env!("CARGO_PKG_VERSION"),
+        pve: pve::version::version(host),
         kernel: host.kernel_release(),
         cmdline: words.collect::<Vec<_>>().join(" "),
         iommu_groups: names(&host.iommu_groups()).len(),
@@ -99,6 +105,7 @@ fn patient(session: &Session, unit: &Unit, status: Status, world: &World) -> Pat
     let comparable = baseline.as_ref().filter(|_| status.state != State::Vfio);
     let openers = holders::host_openers(host, unit);
     Patient {
+        vm_configs: assigned(host, &status),
         openers: openers.found.iter().map(Opener::title).chain(openers.blind.clone()).collect(),
         worked_seconds_ago: baseline.as_ref().map(|b| now().saturating_sub(b.at)),
         differences: comparable.map(|then| then.differences(&today)).unwrap_or_default(),
@@ -142,7 +149,8 @@ pub fn text(report: &Report) -> Result<String> {
         0 => "off (no groups)".to_owned(),
         n => format!("on, {n} groups"),
     };
-    writeln!(out, "pve-hooks {}  kernel {}  IOMMU {iommu}", report.version, report.kernel)?;
+    let pve = report.pve.as_ref().map(|version| format!("  Proxmox VE {version}")).unwrap_or_default();
+    writeln!(out, "pve-hooks {}{pve}  kernel {}  IOMMU {iommu}", report.version, report.kernel)?;
     writeln!(out, "kernel command line: {}", if report.cmdline.is_empty() { "-" } else { &report.cmdline })?;
     for line in &report.blocked_writers {
         writeln!(out, "HANGS: {line}")?;
@@ -203,6 +211,9 @@ fn patient_text(out: &mut String, gpu: &Patient) -> Result<()> {
         let vm = holder.vmid.map(|vmid| format!("VM {vmid}, ")).unwrap_or_default();
         writeln!(out, "  held through VFIO by {vm}pid {} ({})", holder.pid, holder.command)?;
     }
+    for vm in &gpu.vm_configs {
+        writeln!(out, "  {vm}")?;
+    }
     for opener in &gpu.openers {
         writeln!(out, "  open on the host: {opener}")?;
     }
@@ -233,9 +244,4 @@ fn patient_text(out: &mut String, gpu: &Patient) -> Result<()> {
 
 fn ago(at: u64) -> String {
     humantime::format_duration(Duration::from_secs(now().saturating_sub(at))).to_string()
-}
-
-/// Why a report is not healthy, as an exit.
-pub fn verdict(report: &Report) -> Result<u8> {
-    if report.is_healthy() { Ok(0) } else { Ok(Fault::problem("").code.number()) }
 }

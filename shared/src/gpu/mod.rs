@@ -4,6 +4,7 @@
 //! [`plan`] computes the writes, [`operation`] makes them under locks, and [`detach`], [`attach`], [`cycle`] and
 //! [`reconcile`] are the verbs.
 
+pub mod assigned;
 pub mod attach;
 pub mod baseline;
 pub mod console;

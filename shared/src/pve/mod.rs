@@ -17,6 +17,7 @@ pub mod reservations;
 pub mod resolve;
 pub mod running;
 pub mod usb;
+pub mod version;
 pub mod vm_config;
 pub mod vms;
 
