@@ -39,7 +39,9 @@ fn verb(session: &Session, cli: &Cli) -> Result<u8> {
         _ => {}
     }
     if matches!(cli.verb, Verb::Status(_) | Verb::Doctor(_) | Verb::Reconcile) {
-        record::damaged(&session.host).iter().for_each(|what| session.log.warn(what));
+        for what in record::damaged(&session.host) {
+            session.log.warn(&what);
+        }
     }
     match &cli.verb {
         Verb::Status(targets) => statuses(session, &targets.targets),
