@@ -1,7 +1,8 @@
 //! The options that every program has, and the one place where a run ends.
 
 use crate::{
-    config::Config, deadline::Deadline, fault::Fault, host::Host, limits, log::Log, report::Output, session::Session,
+    config::Config, deadline::Deadline, fault::Fault, host::Host, limits, log::Log, plain::harmless, report::Output,
+    session::Session,
 };
 use anyhow::Result;
 use clap::{Args, Parser};
@@ -105,6 +106,13 @@ pub fn mistyped(error: &clap::Error) -> ! {
         let document = json!({ "error": { "exit_code": 2, "message": message, "next": next } });
         Output::new(true).text(&format!("{document:#}"));
     }
+    // In colours, unless what was typed has some of its own.
+    let text = error.to_string();
+    let shown = harmless(&text, false);
+    if shown != text {
+        let _ = io::stderr().write_all(shown.as_bytes());
+        std::process::exit(error.exit_code());
+    }
     error.exit()
 }
 
@@ -117,7 +125,7 @@ pub fn finish(program: &str, json: bool, result: Result<u8>) -> ExitCode {
             if let Some(next) = Fault::of(&error).and_then(|fault| fault.next.as_ref()) {
                 text.push_str(&format!("{program}: next: {next}\n"));
             }
-            let _ = io::stderr().write_all(text.as_bytes());
+            let _ = io::stderr().write_all(harmless(&text, false).as_bytes());
             let code = Fault::code_of(&error).number();
             if json {
                 let next = Fault::of(&error).and_then(|fault| fault.next.clone());

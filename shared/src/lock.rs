@@ -134,7 +134,14 @@ fn open(host: &Host, name: &str) -> Result<(PathBuf, File)> {
     };
     let no_room =
         matches!(error.kind(), ErrorKind::ReadOnlyFilesystem | ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
-    match open_nearest(host, &own).filter(|_| no_room) {
+    if fs::symlink_metadata(&own).is_ok_and(|meta| !meta.is_file()) {
+        let shown = host.shown(&own);
+        return Fault::problem(format!("cannot open the lock {shown}: not a regular file"))
+            .next(format!("ls -ld {shown} && rm -r {shown}"))
+            .fail();
+    }
+    // Only then: to open what may lie there is no harmless thing.
+    match no_room.then(|| open_nearest(host, &own)).flatten() {
         Some(found) => Ok(found),
         None => Err(error).with_context(|| format!("cannot open the lock {}", own.display())),
     }
@@ -143,7 +150,7 @@ fn open(host: &Host, name: &str) -> Result<(PathBuf, File)> {
 /// A file as it is, or the nearest directory above it, inside the host tree.
 fn open_nearest(host: &Host, path: &Path) -> Option<(PathBuf, File)> {
     let mut options = OpenOptions::new();
-    options.read(true).custom_flags(nix::libc::O_NOFOLLOW);
+    options.read(true).custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK);
     let mut places = path.ancestors().take_while(|place| *place != host.at(""));
     places.find_map(|place| Some((place.to_owned(), options.open(place).ok()?)))
 }
@@ -175,8 +182,9 @@ fn read_holder(file: &mut File) -> Holder {
 
 /// Who holds the lock `name`, or `None` while it is free. Waits for nothing.
 pub fn holder(host: &Host, name: &str) -> Option<Holder> {
-    let mut file =
-        OpenOptions::new().read(true).custom_flags(nix::libc::O_NOFOLLOW).open(directory(host).join(name)).ok()?;
+    let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
+    let mut file = OpenOptions::new().read(true).custom_flags(flags).open(directory(host).join(name)).ok()?;
+    file.metadata().ok().filter(fs::Metadata::is_file)?;
     match FileExt::try_lock_shared(&file) {
         Ok(()) => None,
         Err(_) => Some(read_holder(&mut file)),
@@ -229,5 +237,29 @@ mod tests {
         std::os::unix::fs::symlink(dir.path().join("elsewhere"), directory(&host).join("slot-b")).unwrap();
         assert!(take(&host, &["slot-b"], 0).is_err());
         assert!(!dir.path().join("elsewhere").exists());
+    }
+
+    #[test]
+    fn what_is_no_file_in_a_locks_place_holds_nobody_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let host = Host::new(dir.path());
+        drop(take(&host, &["slot-a"], 0).unwrap());
+        nix::unistd::mkfifo(&directory(&host).join("slot-b"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        fs::create_dir(directory(&host).join("slot-c")).unwrap();
+        let (told, answer) = std::sync::mpsc::channel();
+        thread::spawn(move || {
+            for name in ["slot-b", "slot-c"] {
+                let error = take(&host, &[name], 0).unwrap_err();
+                let next = Fault::of(&error).and_then(|fault| fault.next.clone());
+                told.send((error.to_string(), next, holder(&host, name))).unwrap();
+            }
+        });
+        for name in ["slot-b", "slot-c"] {
+            let (what, next, holder) = answer.recv_timeout(Duration::from_secs(20)).expect("it hangs");
+            let path = format!("/run/pve-hooks/lock/{name}");
+            assert_eq!(what, format!("cannot open the lock {path}: not a regular file"));
+            assert_eq!(next, Some(format!("ls -ld {path} && rm -r {path}")));
+            assert_eq!(holder, None);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What is told while a program runs: progress to stderr, changes to syslog as well. stdout is for data only.
 
-use crate::host::Host;
+use crate::{host::Host, plain::harmless};
 use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, UnixAddr, socket};
 use std::{
     cell::{OnceCell, RefCell},
@@ -80,7 +80,7 @@ impl Log {
     fn tell(&self, from: i8, text: &str) {
         if self.verbosity >= from {
             // A closed stderr is no reason to stop in the middle of a move.
-            let _ = writeln!(io::stderr(), "{}: {text}", self.program);
+            let _ = writeln!(io::stderr(), "{}: {}", self.program, harmless(text, false));
         }
     }
 
@@ -96,7 +96,8 @@ impl Log {
             connect(&Host::default().syslog()).ok().map(|backend| Logger { formatter, backend })
         });
         if let Some(Some(logger)) = cell.get_mut() {
-            let _ = if warning { logger.warning(text) } else { logger.notice(text) };
+            let text = harmless(text, false);
+            let _ = if warning { logger.warning(&text) } else { logger.notice(&text) };
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What stdout gets: aligned text for people, one JSON document for programs.
 
+use crate::plain::{harmless, harmless_json};
 use serde::Serialize;
 use std::{
     cell::Cell,
@@ -37,8 +38,9 @@ impl Output {
         self.json
     }
 
-    /// Prints text. A reader that went away (`| head -1`) is no error.
+    /// Prints text, but for what commands a terminal and is not ours. A reader that went away (`| head -1`) is no error.
     pub fn text(&self, text: &str) {
+        let text = if self.json { harmless_json(text) } else { harmless(text, self.colour) };
         let mut out = io::stdout().lock();
         let end = if text.ends_with('\n') { "" } else { "\n" };
         let written = write!(out, "{text}{end}").and_then(|()| out.flush());
@@ -80,7 +82,9 @@ pub struct Table {
 impl Table {
     /// Adds a row.
     pub fn row<I: IntoIterator<Item = S>, S: Into<String>>(&mut self, cells: I) {
-        self.rows.push(cells.into_iter().map(Into::into).collect());
+        // A cell is one line: it may not make up rows of its own.
+        let cell = |cell: S| harmless(&cell.into(), true).replace(['\n', '\t'], " ");
+        self.rows.push(cells.into_iter().map(cell).collect());
     }
 
     /// The lines.
@@ -114,5 +118,12 @@ mod tests {
         table.row(["0000:01:00.0", "ATTACHED"]);
         table.row(["é", "x"]);
         assert_eq!(table.render(), "GPU           STATE\n0000:01:00.0  ATTACHED\né             x\n");
+    }
+
+    #[test]
+    fn a_cell_commands_no_terminal_and_makes_up_no_row() {
+        let mut table = Table::default();
+        table.row(["a\x1b[2J\nb", "\x1b[32mok\x1b[0m"]);
+        assert_eq!(table.render(), "a\u{fffd}[2J b  \x1b[32mok\x1b[0m\n");
     }
 }

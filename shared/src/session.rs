@@ -58,6 +58,16 @@ impl Session {
         Fault::problem(format!("only root may {what}")).next(format!("sudo {program} …")).fail()
     }
 
+    /// Ends the run where what there is cannot be known, which is not the same as nothing: without sysfs, say.
+    pub fn require_bus(&self, name: &str) -> Result<()> {
+        let dir = self.host.at("sys/bus").join(name);
+        if dir.is_dir() {
+            return Ok(());
+        }
+        let shown = self.host.shown(&dir);
+        Fault::problem(format!("not known: {shown} is not there")).next(format!("ls -ld /sys/bus {shown}")).fail()
+    }
+
     /// The lock's deadline: its own time-out, but never beyond the whole run's.
     pub fn lock_deadline(&self) -> Deadline {
         self.deadline.within(self.lock_timeout)

@@ -13,7 +13,7 @@ use passthrough::{
         detach::{Consent, Outcome, detach, may_detach},
         doctor,
         operation::{self, Operation},
-        reconcile,
+        reconcile, record,
         release::wait_until_released,
         status::status,
         target::{self, Target},
@@ -33,6 +33,16 @@ pub fn run(cli: &Cli) -> Result<u8> {
 }
 
 fn verb(session: &Session, cli: &Cli) -> Result<u8> {
+    match &cli.verb {
+        Verb::Status(all) | Verb::Doctor(all) if all.targets.is_empty() => session.require_bus("pci")?,
+        Verb::List => session.require_bus("pci")?,
+        _ => {}
+    }
+    if matches!(cli.verb, Verb::Status(_) | Verb::Doctor(_) | Verb::Reconcile) {
+        for what in record::damaged(&session.host) {
+            session.log.warn(&what);
+        }
+    }
     match &cli.verb {
         Verb::Status(targets) => statuses(session, &targets.targets),
         Verb::List => list(session),

@@ -24,10 +24,16 @@ const GUARD: Duration = Duration::from_secs(15 * 60);
 /// Runs it; the number is the exit code.
 pub fn run(cli: &Cli) -> Result<u8> {
     let session = |patience| cli.common.session("pve-hook", patience);
+    // A person must not trust half of a report; in a phase, PVE's log being gone is no reason to stop.
+    let told = |verb: &dyn Fn(&Session) -> Result<u8>| {
+        let session = session(PHASE)?;
+        let code = verb(&session)?;
+        session.output.check().map(|()| code)
+    };
     match (&cli.verb, cli.vmid, cli.phase) {
-        (Some(Verb::Register(what)), ..) => register::register(&session(PHASE)?, what),
-        (Some(Verb::Unregister(which)), ..) => register::unregister(&session(PHASE)?, which),
-        (Some(Verb::Check { vmids }), ..) => check::check(&session(PHASE)?, vmids),
+        (Some(Verb::Register(what)), ..) => told(&|session| register::register(session, what)),
+        (Some(Verb::Unregister(which)), ..) => told(&|session| register::unregister(session, which)),
+        (Some(Verb::Check { vmids }), ..) => told(&|session| check::check(session, vmids)),
         (Some(Verb::Guard { vmid }), ..) => Ok(guard::keep(&session(GUARD)?, *vmid)),
         (None, Some(vmid), Some(phase)) => hook(cli, vmid, phase),
         (None, ..) => {

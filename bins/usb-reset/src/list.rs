@@ -45,6 +45,8 @@ struct Row {
 
 /// Lists every device.
 pub fn list(session: &Session) -> Result<u8> {
+    session.require_bus("pci")?;
+    session.require_bus("usb")?;
     session.warn_unless_root();
     let host = &session.host;
     let controllers = Controller::all(host);

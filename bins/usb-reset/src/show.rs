@@ -4,6 +4,7 @@ use crate::run::Report;
 use anyhow::Result;
 use passthrough::{
     fault::Fault,
+    plain::harmless,
     report::Colour,
     session::Session,
     usb::{
@@ -75,7 +76,8 @@ pub fn failure(session: &Session, report: &Report<'_>, fault: &Fault) -> Result<
     let program = session.log.program();
     let next = fault.next.as_ref().map(|next| format!("{program}: next: {next}\n")).unwrap_or_default();
     // A closed stderr changes nothing about what was done.
-    let _ = write!(io::stderr(), "{program}: {}\n{next}", fault.what);
+    let text = format!("{program}: {}\n{next}", fault.what);
+    let _ = io::stderr().write_all(harmless(&text, false).as_bytes());
     Ok(code)
 }
 

@@ -2,7 +2,7 @@
 
 use super::unit::Unit;
 use crate::{
-    host::{Host, names},
+    host::{Host, names, read_file},
     pci::Address,
     proc, state,
 };
@@ -10,6 +10,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
+    io::ErrorKind,
     path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -145,7 +146,46 @@ pub fn recorded(host: &Host) -> Vec<(Unit, Record)> {
     found
 }
 
+/// What should be records and cannot be understood: in words, each with the next thing to do.
+pub fn damaged(host: &Host) -> Vec<String> {
+    let mut found = Vec::new();
+    for name in names(&directory(host))
+        .into_iter()
+        .filter(|name| name.strip_suffix(".json").is_some_and(|key| !key.starts_with('.')))
+    {
+        let path = directory(host).join(name);
+        let why = match read_file(&path) {
+            Ok(bytes) => serde_json::from_slice::<Record>(&bytes).err().map(|error| error.to_string()),
+            Err(error) => (error.kind() != ErrorKind::NotFound).then(|| error.to_string()),
+        };
+        let shown = host.shown(&path);
+        found.extend(why.map(|why| {
+            format!("{shown}: {why}: what was moved before is not known; next: mv {shown} {shown}.damaged")
+        }));
+    }
+    found
+}
+
 /// Now, in seconds of the epoch.
 pub fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn a_record_that_cannot_be_understood_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let host = Host::new(dir.path());
+        assert!(damaged(&host).is_empty());
+        fs::create_dir_all(directory(&host)).unwrap();
+        fs::write(directory(&host).join("0000:02:00.0.json"), "{}").unwrap();
+        fs::write(directory(&host).join("0000:01:00.0.json"), "{\"done\"").unwrap();
+        let told = damaged(&host);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].starts_with("/run/pve-hooks/gpu/0000:01:00.0.json: EOF while parsing"), "{told:?}");
+    }
 }

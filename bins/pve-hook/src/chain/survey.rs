@@ -3,7 +3,7 @@
 use passthrough::{fault::Fault, host::Host};
 use std::{
     ffi::OsString,
-    fs,
+    fs::{self, Metadata},
     io::{self, ErrorKind},
     os::unix::{ffi::OsStrExt, fs::MetadataExt},
     path::{Path, PathBuf},
@@ -20,6 +20,8 @@ pub enum Obstacle {
     NoFile,
     /// It is about to run as root.
     NotOnlyRoots,
+    /// Who can change this directory on the way to it can put another file in its place.
+    Way(String),
     /// A link whose target cannot be reached, and why.
     Dangling(String),
 }
@@ -32,6 +34,7 @@ impl Obstacle {
             Self::NotExecutable => "it is not executable".into(),
             Self::NoFile => "it is not a file".into(),
             Self::NotOnlyRoots => "not only root can change it".into(),
+            Self::Way(dir) => format!("not only root can change it, as {dir} is on the way to it"),
             Self::Dangling(error) => format!("its target cannot be reached: {error}"),
         }
     }
@@ -45,13 +48,57 @@ impl Obstacle {
             },
             Self::NotExecutable => format!("chmod +x {shown}"),
             Self::NoFile => format!("ls -l {shown}"),
-            Self::NotOnlyRoots => format!("chown root: {shown} && chmod go-w {shown}"),
+            Self::NotOnlyRoots => secure(shown),
+            Self::Way(dir) if is_common(dir) => format!("move what {shown} leads to into a directory of root's"),
+            Self::Way(dir) => secure(dir),
             Self::Dangling(_) => format!("rm {shown}   (or put back what it leads to)"),
         }
     }
 }
 
-/// What keeps a file from being run: only an executable file runs that nobody but root can change.
+fn secure(path: &str) -> String {
+    format!("chown root: {path} && chmod go-w {path}")
+}
+
+/// Whether a directory is everybody's on purpose: taking it from them is no cure.
+fn is_common(dir: &str) -> bool {
+    fs::metadata(dir).is_ok_and(|meta| meta.mode() & 0o1000 != 0)
+}
+
+/// More links than that in one path are a circle; the kernel's own bound.
+const MOST_LINKS: usize = 40;
+
+fn only_roots(meta: &Metadata) -> bool {
+    meta.uid() == 0 && meta.mode() & 0o022 == 0
+}
+
+/// The first directory on the way to a file, through all links, that not only root can change.
+pub(super) fn loose_directory(file: &Path) -> io::Result<Option<PathBuf>> {
+    let parts = |path: &Path| path.components().rev().map(|part| part.as_os_str().to_owned()).collect::<Vec<_>>();
+    let (mut here, mut ahead, mut links) = (PathBuf::from("/"), parts(file), 0);
+    while let Some(part) = ahead.pop() {
+        if !only_roots(&fs::metadata(&here)?) {
+            return Ok(Some(here));
+        }
+        if part == ".." {
+            here.pop();
+            continue;
+        }
+        let next = here.join(&part);
+        if !fs::symlink_metadata(&next)?.is_symlink() {
+            here = next;
+            continue;
+        }
+        links += 1;
+        if links > MOST_LINKS {
+            return Err(io::Error::from_raw_os_error(nix::libc::ELOOP));
+        }
+        ahead.extend(parts(&fs::read_link(&next)?));
+    }
+    Ok(None)
+}
+
+/// What keeps a file from being run: only an executable file runs that nobody but root can change or replace.
 pub fn obstacle(host: &Host, file: &Path) -> Option<Obstacle> {
     if file.file_name().is_some_and(|name| name.as_bytes().starts_with(b".")) {
         return Some(Obstacle::Hidden);
@@ -60,12 +107,16 @@ pub fn obstacle(host: &Host, file: &Path) -> Option<Obstacle> {
         Ok(meta) => meta,
         Err(error) => return Some(Obstacle::Dangling(error.to_string())),
     };
-    let safe = !host.is_live() || (meta.uid() == 0 && meta.mode() & 0o022 == 0);
     match () {
         () if !meta.is_file() => Some(Obstacle::NoFile),
         () if meta.mode() & 0o111 == 0 => Some(Obstacle::NotExecutable),
-        () if !safe => Some(Obstacle::NotOnlyRoots),
-        () => None,
+        // In a copied tree the owners are somebody's who copied it.
+        () if !host.is_live() => None,
+        () if !only_roots(&meta) => Some(Obstacle::NotOnlyRoots),
+        () => match loose_directory(file) {
+            Ok(loose) => loose.map(|dir| Obstacle::Way(dir.display().to_string())),
+            Err(error) => Some(Obstacle::Dangling(error.to_string())),
+        },
     }
 }
 
@@ -135,7 +186,7 @@ impl Survey {
                 let fault = Fault::problem(format!("{shown} cannot be run: {}", why.why()));
                 self.broken.push(fault.next(why.cure(&shown)));
             }
-            Some(why @ Obstacle::NotOnlyRoots) => {
+            Some(why @ (Obstacle::NotOnlyRoots | Obstacle::Way(_))) => {
                 self.warnings.push(format!("{shown} is not run: {}; next: {}", why.why(), why.cure(&shown)));
             }
             Some(why) => self.details.push(format!("{shown} is not run: {}", why.why())),

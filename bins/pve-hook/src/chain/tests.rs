@@ -103,6 +103,44 @@ fn on_the_live_machine_only_roots_own_files_run() {
     assert_eq!(Obstacle::Hidden.cure("/d/.x"), "mv /d/.x /d/x");
 }
 
+/// Also the way through links, each of which somebody else could turn.
+#[test]
+fn what_lies_where_others_can_change_it_does_not_run() {
+    // As root there is a place that is root's alone; where the tests run as somebody else, the first look finds theirs.
+    let base = Path::new("/root").join(format!("pve-hook-test-{}", std::process::id()));
+    let (parent, made) = (base.parent().unwrap(), fs::create_dir(&base).is_ok());
+    if !made || survey::loose_directory(parent).unwrap().is_some() {
+        let _ = fs::remove_dir(&base);
+        let dir = tempfile::tempdir().unwrap();
+        script(&dir.path().join("x"), 0o755);
+        assert!(survey::loose_directory(&dir.path().join("x")).unwrap().is_some());
+        return;
+    }
+    let loose = |file: &Path| survey::loose_directory(file).unwrap();
+    let (own, open) = (base.join("own"), base.join("open"));
+    fs::create_dir_all(&own).unwrap();
+    fs::create_dir_all(&open).unwrap();
+    script(&own.join("x"), 0o755);
+    script(&open.join("x"), 0o755);
+    fs::set_permissions(&open, Permissions::from_mode(0o777)).unwrap();
+    symlink("../open/x", own.join("to-open")).unwrap();
+    symlink(&own, open.join("back")).unwrap();
+    symlink(open.join("back/x"), own.join("by-open")).unwrap();
+    let live = Host::default();
+    let seen =
+        [loose(&own.join("x")), loose(&open.join("x")), loose(&own.join("to-open")), loose(&own.join("by-open"))];
+    let obstacles = [obstacle(&live, &own.join("x")), obstacle(&live, &own.join("by-open"))];
+    std::os::unix::fs::chown(&own, Some(65534), None).unwrap();
+    let chowned = loose(&own.join("x"));
+    fs::remove_dir_all(&base).unwrap();
+    assert_eq!(seen, [None, Some(open.clone()), Some(open.clone()), Some(open.clone())]);
+    let shown = open.display().to_string();
+    assert_eq!(obstacles, [None, Some(Obstacle::Way(shown.clone()))]);
+    assert_eq!(chowned, Some(own));
+    assert_eq!(Obstacle::Way(shown.clone()).cure("/x"), format!("chown root: {shown} && chmod go-w {shown}"));
+    assert_eq!(Obstacle::Way("/tmp".into()).cure("/x"), "move what /x leads to into a directory of root's");
+}
+
 #[test]
 fn what_takes_too_long_is_killed_and_waited_for_no_longer_than_half_a_second() {
     let started = Instant::now();

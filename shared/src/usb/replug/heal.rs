@@ -2,32 +2,55 @@
 
 use super::{super::Passed, exclusive, give_back, options, record::Record, settle, title, turn};
 use crate::{
+    fault::Fault,
     pve::{self, qemu_pid},
     session::Session,
     state,
 };
-use anyhow::Result;
+use anyhow::{Context, Result};
+use std::{fs, path::Path};
 
 /// Gives back every device that was taken off a VM which still runs, and that did not come back; what was done is told. One
 /// that cannot be given back now keeps nobody from the others; the first such error is returned, the others are warnings.
 pub fn heal(session: &Session) -> Result<Vec<String>> {
     let mut done = Vec::new();
     let mut failed = None;
-    for (path, record) in Record::all(&session.host) {
-        let Some(record) = record.filter(|record| record.is_current(&session.host)) else {
-            // Garbage, or of a QEMU that is gone: it says nothing any more.
-            if !session.dry_run {
-                state::remove(&path)?;
-            }
-            continue;
+    for (path, record) in Record::all(&session.host)? {
+        let healed = match record {
+            Ok(record) if record.is_current(&session.host) => heal_one(session, &record),
+            // Of a QEMU that is gone: it says nothing any more.
+            Ok(_) if session.dry_run => continue,
+            Ok(_) => state::remove(&path).map(|()| None),
+            Err(why) => set_aside(session, &path, &why),
         };
-        match heal_one(session, &record) {
+        match healed {
             Ok(told) => done.extend(told),
             Err(error) if failed.is_some() => session.log.warn(&format!("{error:#}")),
             Err(error) => failed = Some(error),
         }
     }
     failed.map_or(Ok(done), Err)
+}
+
+/// What cannot be understood may be about a device that a VM is without: it is told once, and kept for whoever looks.
+fn set_aside(session: &Session, path: &Path, why: &str) -> Result<Option<String>> {
+    let shown = session.host.shown(path);
+    let what = format!("{shown}: {why}: which device has to be given back is not known");
+    if session.dry_run {
+        session.would(&format!("rename {shown} to {shown}.damaged"));
+        return Fault::problem(what).next("usb-reset heal").fail();
+    }
+    session.require_root()?;
+    let aside = path.with_extension("json.damaged");
+    crate::failpoint::before_write();
+    let renamed = fs::rename(path, &aside);
+    crate::failpoint::write_handed_over();
+    renamed.with_context(|| format!("{what}; cannot rename it to {shown}.damaged"))?;
+    let vm = path.file_name().and_then(|name| name.to_str()?.split('-').nth(1)?.parse::<u32>().ok());
+    let cure = vm.map(|vmid| format!(" && qm reboot {vmid}   (where the VM is without a device)"));
+    Fault::problem(format!("{what}; it is {shown}.damaged now"))
+        .next(format!("cat {shown}.damaged{}", cure.unwrap_or_default()))
+        .fail()
 }
 
 fn heal_one(session: &Session, record: &Record) -> Result<Option<String>> {

@@ -2,14 +2,15 @@
 
 use super::options::Options;
 use crate::{
-    host::{Host, names},
+    fault::Fault,
+    host::{Host, names, read_file},
     proc, pve,
     session::Session,
     state,
 };
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::{fs, io::ErrorKind, path::PathBuf};
 
 /// The intent to give a device back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,14 +45,33 @@ impl Record {
         (record.vmid == vmid && record.options.id == id && record.is_current(host)).then_some(record)
     }
 
-    /// Every one there is, with its place; `None` for what is no record.
-    pub(super) fn all(host: &Host) -> Vec<(PathBuf, Option<Self>)> {
+    /// Every one there is, with its place, or why it is none. Not being able to look is not the same as none.
+    pub(super) fn all(host: &Host) -> Result<Vec<(PathBuf, Result<Self, String>)>> {
         let dir = directory(host);
+        match fs::read_dir(&dir) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                let shown = host.shown(&dir);
+                return Fault::problem(format!("{shown}: {error}: what was taken off a VM is not known"))
+                    .next(format!("ls -ld {shown}"))
+                    .fail();
+            }
+            _ => {}
+        }
         // Not the temporary ones that a run which died may have left.
         let ours =
             |name: &String| name.strip_prefix("replug-").is_some_and(|rest| rest.strip_suffix(".json").is_some());
-        let load = |name: String| (dir.join(&name), state::load(&dir.join(&name)));
-        names(&dir).into_iter().filter(ours).map(load).collect()
+        let mut found = Vec::new();
+        for name in names(&dir).into_iter().filter(ours) {
+            let path = dir.join(name);
+            let read = match read_file(&path) {
+                Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| error.to_string()),
+                // Whoever had it has finished.
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                Err(error) => Err(error.to_string()),
+            };
+            found.push((path, read));
+        }
+        Ok(found)
     }
 
     /// Whether it is about the QEMU that runs now.

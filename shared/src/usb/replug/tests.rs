@@ -82,7 +82,7 @@ impl Ground {
     }
 
     fn records(&self) -> usize {
-        Record::all(&self.session.host).len()
+        Record::all(&self.session.host).unwrap().len()
     }
 }
 
@@ -193,17 +193,43 @@ fn what_cannot_be_given_back_is_told_with_the_command_and_healed_later() {
 
 #[test]
 fn an_intent_of_another_qemu_or_another_configuration_is_dropped() {
-    for path in ["proc/4711/stat", "etc/pve/qemu-server/275.conf", "run/pve-hooks/usb/replug-275-usb0.json"] {
+    for path in ["proc/4711/stat", "etc/pve/qemu-server/275.conf"] {
         let ground = Ground::new();
         ground.qemu().failures = 3;
         ground.replug().unwrap_err();
         ground.qemu().told.clear();
         let file = ground.session.host.at(path);
         let text = fs::read_to_string(&file).unwrap();
-        fs::write(file, text.replace(" 1 0 5", " 1 0 6").replace("usb0: host", "usb1: host").replace('}', "")).unwrap();
+        fs::write(file, text.replace(" 1 0 5", " 1 0 6").replace("usb0: host", "usb1: host")).unwrap();
         assert_eq!(heal(&ground.session).unwrap(), Vec::<String>::new());
         assert_eq!((ground.qemu().told.len(), ground.records()), (0, 0), "{path}");
     }
+}
+
+#[test]
+fn a_damaged_intent_is_told_and_set_aside() {
+    let ground = Ground::new();
+    ground.qemu().failures = 3;
+    ground.replug().unwrap_err();
+    ground.qemu().told.clear();
+    let file = ground.session.host.at("run/pve-hooks/usb/replug-275-usb0.json");
+    let half = fs::read_to_string(&file).unwrap().replace('}', "");
+    fs::write(&file, &half).unwrap();
+    let error = heal(&ground.session).unwrap_err();
+    let shown = "/run/pve-hooks/usb/replug-275-usb0.json";
+    let told = error.to_string();
+    assert!(told.starts_with(&format!("{shown}: EOF while parsing")), "{told}");
+    assert!(told.ends_with(&format!("is not known; it is {shown}.damaged now")), "{told}");
+    let next = Fault::of(&error).unwrap().next.clone().unwrap();
+    assert_eq!(next, format!("cat {shown}.damaged && qm reboot 275   (where the VM is without a device)"));
+    assert_eq!(fs::read_to_string(ground.session.host.at(&format!("{shown}.damaged"))).unwrap(), half);
+    assert_eq!(heal(&ground.session).unwrap(), Vec::<String>::new());
+    assert_eq!((ground.qemu().told.len(), ground.records()), (0, 0));
+    // What cannot be looked into is not empty.
+    fs::remove_dir_all(ground.session.host.at("run/pve-hooks/usb")).unwrap();
+    fs::write(ground.session.host.at("run/pve-hooks/usb"), "").unwrap();
+    let told = heal(&ground.session).unwrap_err().to_string();
+    assert!(told.contains("/run/pve-hooks/usb: Not a directory"), "{told}");
 }
 
 #[test]
