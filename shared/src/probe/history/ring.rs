@@ -39,10 +39,11 @@ fn number(value: f64) -> Value {
     if value.fract() == 0.0 && (0.0..9e15).contains(&value) { (value as u64).into() } else { value.into() }
 }
 
-/// A reading of 24 bytes: seconds of the epoch, and figures of which two to three digits count.
+/// A reading of 22 bytes: seconds of the epoch in two halves (so that no gap is left behind), and figures of which two to
+/// three digits count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Packed {
-    at: u32,
+    at: [u16; 2],
     status: Status,
     values: [u16; COLUMNS.len()],
 }
@@ -51,12 +52,16 @@ pub(super) struct Packed {
 const NONE: u16 = u16::MAX;
 
 impl Packed {
+    #[allow(clippy::cast_possible_truncation)] // Halves.
     pub(super) fn new(at: u64, status: Status, values: [Option<f64>; COLUMNS.len()]) -> Self {
-        Self { at: u32::try_from(at / 1000).unwrap_or(u32::MAX), status, values: values.map(pack) }
+        let seconds = u32::try_from(at / 1000).unwrap_or(u32::MAX);
+        // The upper half first, so that they are in the order of the times.
+        let at = [(seconds >> 16) as u16, (seconds & 0xffff) as u16];
+        Self { at, status, values: values.map(pack) }
     }
 
     pub(super) fn at(&self) -> u64 {
-        u64::from(self.at) * 1000
+        (u64::from(self.at[0]) << 16 | u64::from(self.at[1])) * 1000
     }
 
     pub(super) fn status(&self) -> Status {
@@ -175,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_reading_has_24_bytes() {
-        assert_eq!(size_of::<Packed>(), 24);
+        assert_eq!(size_of::<Packed>(), 22);
     }
 
     #[test]
