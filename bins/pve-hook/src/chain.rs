@@ -9,10 +9,10 @@ pub use survey::{Obstacle, obstacle, survey};
 use crate::cli::Phase;
 use anyhow::{Error, Result};
 use nix::{
-    sys::signal::{Signal, killpg},
+    sys::signal::{Signal, kill, killpg},
     unistd::Pid,
 };
-use passthrough::{deadline::Deadline, fault::Fault, session::Session};
+use passthrough::{deadline::Deadline, fault::Fault, host::Host, proc, session::Session};
 use std::{
     io,
     os::unix::process::CommandExt,
@@ -31,8 +31,17 @@ const MERCY: Duration = Duration::from_millis(500);
 const CALLED_FOR: &str = "PVE_HOOKS_CALLED_FOR";
 
 /// Whether this very call was made from hooks.d: a link or a copy of this program lies there, and would call itself for ever.
+/// Only while the caller still runs: what a hook left behind inherits its environment, and may stop and start the VM later.
 pub fn calls_itself(vmid: u32, phase: Phase) -> bool {
-    std::env::var(CALLED_FOR).is_ok_and(|call| call == format!("{vmid} {}", phase.name()))
+    let Ok(told) = std::env::var(CALLED_FOR) else { return false };
+    let Some(caller) = told.split(' ').nth(2).and_then(|pid| pid.parse().ok()) else { return false };
+    kill(Pid::from_raw(caller), None).is_ok() && told == call(vmid, phase, caller)
+}
+
+/// A call, and the process that makes it with its start time.
+fn call(vmid: u32, phase: Phase, caller: i32) -> String {
+    let begun = proc::start_time(&Host::new("/"), caller).unwrap_or_default();
+    format!("{vmid} {} {caller} {begun}", phase.name())
 }
 
 /// Runs them all. In pre-start the first failure ends the run; PVE would do nothing about the others either.
@@ -81,7 +90,7 @@ fn one(session: &Session, script: &Path, vmid: u32, phase: Phase) -> Result<()> 
     session.log.detail(&format!("running {} {vmid} {}", script.display(), phase.name()));
     let child = Command::new(script)
         .args([&vmid.to_string(), phase.name()])
-        .env(CALLED_FOR, format!("{vmid} {}", phase.name()))
+        .env(CALLED_FOR, call(vmid, phase, Pid::this().as_raw()))
         .stdin(Stdio::null())
         .process_group(0)
         .spawn();

@@ -19,3 +19,18 @@ fn called_by_itself_it_does_nothing_and_says_so() {
         assert_eq!(said.matches("this is pve-hook itself").count(), 2, "{said}");
     }
 }
+
+#[test]
+fn what_a_hook_left_behind_may_call_it_again() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir_all(dir.path().join("etc/pve/qemu-server")).unwrap();
+    fs::write(dir.path().join("etc/pve/qemu-server/111.conf"), "name: win\n").unwrap();
+    // No such process: the call that this was inherited from is over.
+    for marker in ["111 post-stop 2147483646 1", "111 post-stop", "", "111 post-stop 1 1"] {
+        let mut run = Command::new(env!("CARGO_BIN_EXE_pve-hook"));
+        let run = run.arg("--root").arg(dir.path()).args(["111", "post-stop"]).env("PVE_HOOKS_CALLED_FOR", marker);
+        let run = run.output().unwrap();
+        let said = String::from_utf8_lossy(&run.stderr).into_owned();
+        assert!(run.status.success() && !said.contains("pve-hook itself"), "{marker}: {said}");
+    }
+}
