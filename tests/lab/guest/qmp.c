@@ -3,8 +3,9 @@
  *
  *   qmp ask SOCKET JSON...          one connection: each command's answer and the events before it
  *   qmp hold SOCKET                 stays connected, and says "held" when it is
- *   qmp spy SOCKET LOG [COMMAND]    listens on SOCKET and passes on to SOCKET.real; logs each command;
- *                                   the first COMMAND gets an error instead
+ *   qmp spy SOCKET LOG              listens on SOCKET and passes on to SOCKET.real; logs each command
+ *   qmp squat SOCKET BUS PORT MS    takes the port of a USB bus at the moment when it becomes free, and lets go of it
+ *                                   after so long; says "taken" and "left"
  *   qmp quote FILE                  the file's bytes as a JSON string
  */
 #include <poll.h>
@@ -28,8 +29,8 @@ static int open_socket(const char *path, int listening) {
     return s;
 }
 
-/* Prints up to and with the answer; what is not asked for (the greeting) is not printed. */
-static void answer(FILE *in, int quiet) {
+/* Prints up to and with the answer; what is not asked for (the greeting) is not printed. Whether it is no error. */
+static int answer(FILE *in, int quiet) {
     static char line[1 << 16];
     for (;;) {
         if (!fgets(line, sizeof line, in)) {
@@ -37,17 +38,22 @@ static void answer(FILE *in, int quiet) {
             exit(1);
         }
         if (!quiet) fputs(line, stdout);
-        if (strstr(line, "\"QMP\":") || strstr(line, "\"return\":") || strstr(line, "\"error\":")) return;
+        if (strstr(line, "\"QMP\":") || strstr(line, "\"return\":") || strstr(line, "\"error\":")) return !strstr(line, "\"error\":");
     }
+}
+
+static FILE *session(int s) {
+    FILE *in = fdopen(s, "r");
+    answer(in, 1);
+    dprintf(s, "{\"execute\":\"qmp_capabilities\"}\n");
+    answer(in, 1);
+    return in;
 }
 
 static int ask(const char *path, char **commands) {
     int s = open_socket(path, 0);
-    FILE *in = fdopen(s, "r");
     alarm(15);
-    answer(in, 1);
-    dprintf(s, "{\"execute\":\"qmp_capabilities\"}\n");
-    answer(in, 1);
+    FILE *in = session(s);
     for (; *commands; commands++) {
         dprintf(s, "%s\n", *commands);
         answer(in, 0);
@@ -64,7 +70,28 @@ static int hold(const char *path) {
     return sleep(1000);
 }
 
-static void pass(int client, const char *path, FILE *log, const char **fails) {
+/* QEMU serves its monitors in turn, so the next command has to lie ready while one is answered: then it comes before what a
+ * client of the other monitor says after an answer of its own. */
+static int squat(const char *path, const char *bus, const char *port, int ms) {
+    const char *take = "{\"execute\":\"device_add\",\"arguments\":"
+                       "{\"driver\":\"usb-tablet\",\"id\":\"squatter\",\"bus\":\"%s\",\"port\":\"%s\"}}\n";
+    int s = open_socket(path, 0);
+    alarm(180);
+    FILE *in = session(s);
+    dprintf(s, take, bus, port);
+    do dprintf(s, take, bus, port);
+    while (!answer(in, 1));
+    puts("taken");
+    fflush(stdout);
+    answer(in, 1);
+    usleep(ms * 1000);
+    dprintf(s, "{\"execute\":\"device_del\",\"arguments\":{\"id\":\"squatter\"}}\n");
+    if (!answer(in, 0)) return 1;
+    puts("left");
+    return 0;
+}
+
+static void pass(int client, const char *path, FILE *log) {
     static char data[1 << 16], real[200];
     size_t have = 0;
     ssize_t got;
@@ -85,26 +112,17 @@ static void pass(int client, const char *path, FILE *log, const char **fails) {
         if (!end || data[end - 1] != '}') continue;
         fprintf(log, "%.*s\n", (int)end, data);
         fflush(log);
-        const char *execute = strstr(data, "\"execute\""), *id = strstr(data, "\"id\":");
-        if (**fails && execute && strstr(execute, *fails)) {
-            *fails = "";
-            /* The command's own id, not one among its arguments: a number. */
-            id = id && id[5] >= '0' && id[5] <= '9' ? id : 0;
-            dprintf(client, "{%.*s%s\"error\": {\"class\": \"GenericError\", \"desc\": \"failed to open host usb device\"}}\n",
-                    id ? (int)strcspn(id, ",}") : 0, id ? id : "", id ? ", " : "");
-        } else if (write(qemu, data, have) < 0) {
-            break;
-        }
+        if (write(qemu, data, have) < 0) break;
         have = 0;
     }
     close(qemu);
 }
 
-static int spy(const char *path, const char *log, const char *fails) {
+static int spy(const char *path, const char *log) {
     int s = open_socket(path, 1), client;
     FILE *out = fopen(log, "a");
     while ((client = accept(s, 0, 0)) >= 0) {
-        pass(client, path, out, &fails);
+        pass(client, path, out);
         close(client);
     }
     return die("accept");
@@ -127,8 +145,9 @@ static int quote(const char *path) {
 int main(int n, char **v) {
     if (n > 2 && !strcmp(v[1], "ask")) return ask(v[2], v + 3);
     if (n == 3 && !strcmp(v[1], "hold")) return hold(v[2]);
-    if (n > 3 && !strcmp(v[1], "spy")) return spy(v[2], v[3], n > 4 ? v[4] : "");
+    if (n == 4 && !strcmp(v[1], "spy")) return spy(v[2], v[3]);
+    if (n == 6 && !strcmp(v[1], "squat")) return squat(v[2], v[3], v[4], atoi(v[5]));
     if (n == 3 && !strcmp(v[1], "quote")) return quote(v[2]);
-    fprintf(stderr, "usage: qmp ask|hold|spy|quote FILE...\n");
+    fprintf(stderr, "usage: qmp ask|hold|spy|squat|quote FILE...\n");
     return 2;
 }

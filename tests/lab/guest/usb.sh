@@ -221,14 +221,21 @@ usb_attached() {
     printf '%s' "${answer%%\}*}"
 }
 
-# monitor_spy VMID [COMMAND]: a listener between QEMU and its clients. Every command goes to
-# /run/lab/log/qmp.VMID; the first COMMAND gets an error instead of reaching QEMU.
+# monitor_spy VMID: a listener at the monitor's place. Every command goes to /run/lab/log/qmp.VMID and to QEMU.
 monitor_spy() {
     local socket=/run/qemu-server/$1.qmp
     mv "$socket" "$socket.real"
-    /usr/lib/lab/qmp spy "$socket" "/run/lab/log/qmp.$1" "${2:-}" &
+    /usr/lib/lab/qmp spy "$socket" "/run/lab/log/qmp.$1" &
     wait_for 10 test -S "$socket"
 }
+
+# port_squat VMID PORT MS: another client of QEMU that takes the port of a passed-through device as soon as it is free, and
+# leaves it after so long: meanwhile QEMU refuses whoever else wants it. $SQUATTER is the process, /run/lab/squatter its words.
+port_squat() {
+    /usr/lib/lab/qmp squat "/run/lab/guest/$1/second.qmp" xhci.0 "$2" "$3" >/run/lab/squatter &
+    SQUATTER=$!
+}
+port_squatted() { grep -q "${1:-taken}" /run/lab/squatter; }
 
 # coral_vm VMID [VALUE [LINE...]]: a VM with the first Coral by its port, or as usb0 says.
 coral_vm() { vm_config "$1" "ostype: l26" "agent: 1" "usb0: ${2:-host=$(coral_port 0)}" "${@:3}"; }

@@ -31,14 +31,14 @@ expect_exit 0 qm reboot 275
 wait_for 30 usb_live 275
 [[ $(wc -l </run/lab/log/reboots.275) == 1 ]]
 
-# The monitor has one place; a listener between can fail one command.
+# The monitor has one place; a listener between sees each command.
 monitor_hold 275
 ! timeout 3 /usr/lib/lab/qmp ask /run/qemu-server/275.qmp '{"execute":"query-status"}' || fail "two at once"
 monitor_release
-monitor_spy 275 query-status
-expect_exit 0 inner_qmp 275 '{"execute":"query-status"}' '{"execute":"query-status"}'
-expect_text '"error".*host usb device' '"running": true'
-[[ $(grep -c query-status /run/lab/log/qmp.275) == 2 ]]
+monitor_spy 275
+expect_exit 0 inner_qmp 275 '{"execute":"query-status"}'
+expect_text '"running": true'
+[[ $(grep -c query-status /run/lab/log/qmp.275) == 1 ]]
 expect_exit 0 qm stop 275
 coral_plug "$CORAL_FRESH"
 expect_exit 255 qm start 275

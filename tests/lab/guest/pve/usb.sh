@@ -68,12 +68,13 @@ usb_args() {
 }
 
 # guest_args VMID: what makes a guest out of an empty machine: QEMU opens a host device only while the
-# CPU runs, and claims it only when a guest configures it.
+# CPU runs, and claims it only when a guest configures it. PVE's second monitor (for qmeventd) is here for the scenarios.
 guest_args() {
     mkdir -p "/run/lab/guest/$1"
     : >"/run/lab/guest/$1/console"
     GUEST_ARGS=(-bios /usr/lib/lab/usb-guest
-        -chardev "file,id=guest,path=/run/lab/guest/$1/console" -device "isa-debugcon,chardev=guest")
+        -chardev "file,id=guest,path=/run/lab/guest/$1/console" -device "isa-debugcon,chardev=guest"
+        -qmp "unix:/run/lab/guest/$1/second.qmp,server=on,wait=off")
 }
 
 # --- the guest agent
