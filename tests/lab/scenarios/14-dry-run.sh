@@ -1,4 +1,5 @@
 # --dry-run names every write and makes none.
+# kernel: 6.12
 gpu_vm 111
 snapshot_state
 expect_exit 0 gpu-bind --dry-run detach 01:00

@@ -1,4 +1,5 @@
 # What is no GPU, not there, or makes no sense: a clear error, the right exit code, nothing changed.
+# kernel: 6.1
 vm_config 111 "hostpci0: 01:00,pcie=1,pcie=0"
 vm_config 112 "hostpci0: mapping=nowhere"
 vm_config 113 "hostpci0: 0000:77:00"

@@ -1,4 +1,5 @@
 # Somebody else is at it: exit 3 by the lock's deadline, named, nothing changed.
+# kernel: 6.1
 gpu_vm 111
 expect_exit 0 gpu-bind detach 01:00
 expect_exit 0 gpu-bind attach 01:00

@@ -1,4 +1,5 @@
 # A start that fails after pre-start gets no further phase: reconcile returns the GPU.
+# kernel: 6.1
 gpu_vm 111
 snapshot_neighbour
 : >/run/lab/knob/fail-start

@@ -1,4 +1,5 @@
 # With systemd, a guard returns the GPU by itself after a start that failed; a good start keeps it.
+# kernel: 6.12
 # timeout: 120
 mkdir -p /run/systemd/system
 gpu_vm 111

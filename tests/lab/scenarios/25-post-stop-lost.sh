@@ -1,4 +1,5 @@
 # post-stop never comes: reconcile returns the GPU, and not before QEMU is gone.
+# kernel: 6.12
 gpu_vm 111
 : >/run/lab/knob/no-post-stop
 expect_exit 0 qm start 111

@@ -1,4 +1,5 @@
 # The VM's configuration is gone by the time that QEMU ends: no post-stop, and reconcile still returns the GPU.
+# kernel: 6.1
 gpu_vm 111
 expect_exit 0 qm start 111
 rm /etc/pve/nodes/lab/qemu-server/111.conf

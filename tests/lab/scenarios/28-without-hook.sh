@@ -1,4 +1,5 @@
 # A VM that has no hook: PVE binds by new_id and leaves everything there; reconcile brings it back all the same.
+# kernel: 6.12
 vfio_pci_first
 vm_config 111 "hostpci0: 01:00,pcie=1"
 expect_exit 0 qm start 111

@@ -1,4 +1,5 @@
 # gpu-bind detach, killed at each of its writes: reconcile heals all of them.
+# kernel: 6.12
 # timeout: 240
 gpu_vm 111
 snapshot_neighbour

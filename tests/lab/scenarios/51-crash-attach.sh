@@ -1,4 +1,5 @@
 # gpu-bind attach, killed at each of its writes: reconcile heals all of them.
+# kernel: 6.1
 # timeout: 240
 gpu_vm 111
 snapshot_neighbour

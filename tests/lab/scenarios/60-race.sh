@@ -1,4 +1,5 @@
 # Eight callers at once: no mixed end state, no exit codes but 0 and 3, no kernel warning.
+# kernel: 6.12
 # timeout: 120
 gpu_vm 111
 snapshot_neighbour

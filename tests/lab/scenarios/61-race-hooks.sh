@@ -1,4 +1,5 @@
 # Hooks and people at once: starts and stops of two VMs with one GPU against reconcile and attach.
+# kernel: 6.1
 # timeout: 120
 gpu_vm 111
 gpu_vm 112

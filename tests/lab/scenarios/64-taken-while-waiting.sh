@@ -1,5 +1,6 @@
 # Two VMs choose the same free GPU, and both wait for its lock: one gets it, the other is refused and told who has it.
 # The hook of a VM whose start is over does not keep the GPU from the host.
+# kernel: 6.12
 gpu_vm 111
 gpu_vm 112
 expect_exit 0 gpu-bind detach 01:00

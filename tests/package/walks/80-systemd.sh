@@ -41,6 +41,16 @@ not_said 'pve-hooks|coral-check|vm-probe'
 rm -f /run/systemd/systemd-units-load
 if [[ $SUITE != bookworm ]]; then told udevadm verify "$(dpkg -L pve-hooks | grep '\.rules$')"; fi
 
+# As confined as the pages say, by their own figures.
+mapfile -t figures < <(zcat -f /usr/share/doc/pve-hooks/inside.md* | sed -n 's/^| `\(.*\.service\)` | \([0-9.]*\) .*/\1 \2/p')
+((${#figures[@]} == 3)) || fail "the figures of three services are not there: ${figures[*]}"
+for figure in "${figures[@]}"; do
+    read -r unit exposure <<<"$figure"
+    zcat -f /usr/share/doc/pve-hooks/README.md* | grep -qF "$exposure" || fail "the README does not say $exposure of $unit"
+    told systemd-analyze security --no-pager --offline=true --threshold="${exposure/./}" \
+        "$(dpkg -L pve-hooks | grep "/system/$unit\$")"
+done
+
 # Whatever ended the page, it is back: a SIGHUP is no failure to systemd.
 grep -qx Restart=always "$(dpkg -L pve-hooks | grep '/vm-probe\.service$')"
 
