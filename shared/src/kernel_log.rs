@@ -1,7 +1,11 @@
 //! The kernel's log: all that is left of it, or the errors about a device from a moment on.
 
 use crate::{deadline::Deadline, host::Host};
-use nix::libc;
+use nix::{
+    errno::Errno,
+    libc,
+    unistd::{Whence, lseek},
+};
 use std::{
     fs::{File, OpenOptions},
     io::{self, Read, Seek, SeekFrom},
@@ -48,11 +52,15 @@ impl KernelLog {
     }
 }
 
-/// The whole log that the kernel still has, at most `size` bytes of it and no longer than the deadline; `None` where it
-/// cannot be read.
+/// The log as `dmesg` shows it, which begins where somebody cleared it; at most `size` bytes of it and no longer than the
+/// deadline, `None` where it cannot be read.
 pub fn whole(host: &Host, size: usize, deadline: &Deadline) -> Option<String> {
     let mut file = open(host)?;
-    file.seek(SeekFrom::Start(0)).ok()?;
+    match lseek(&file, 0, Whence::SeekData) {
+        // What stands in for the log in another tree is empty.
+        Err(Errno::ENXIO) | Ok(_) => {}
+        Err(_) => return None,
+    }
     Some(String::from_utf8_lossy(&records(&mut file, size, Some(deadline)).0).into_owned())
 }
 

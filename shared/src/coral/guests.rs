@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a guest's agent may take.
+/// How long a guest's agent may take; twice that where the whole run may take long.
 const GUEST: Duration = Duration::from_secs(10);
 /// A device that is just being attached says "not attached" for so long at most.
 const ATTACHING: Duration = Duration::from_secs(5);
@@ -50,7 +50,8 @@ impl Questions {
     /// Questions that leave a quarter of the time for what is done with the answers.
     pub fn new(host: &Host, deadline: &Deadline) -> Self {
         let (sender, receiver) = mpsc::channel();
-        let until = deadline.within((deadline.remaining() / 4 * 3).min(GUEST + GRACE));
+        let all = deadline.remaining();
+        let until = deadline.within((all / 4 * 3).min((all / 4).clamp(GUEST, GUEST * 2) + GRACE));
         Self { host: host.clone(), until, sender, receiver, open: 0 }
     }
 

@@ -1,8 +1,8 @@
 # coral-check on a Coral that works, and on guests that do not answer: unknown is not missing, nothing changes.
 # kernel: 6.12
 # timeout: 240
-finds() { # CODE STATE GUEST
-    expect_exit "$1" coral-check --vm 275 --json --timeout 40s
+finds() { # CODE STATE GUEST [TIMEOUT]
+    expect_exit "$1" coral-check --vm 275 --json --timeout "${4:-80s}"
     expect_json '.corals[0] | [.state, .vm.handle, .vm.guest] | join(" ")' "$2 live $3"
 }
 visible='✓ Coral TPU is VISIBLE in VM'
@@ -13,22 +13,22 @@ wait_for 60 usb_live 275
 wait_for 30 guest_sees 275 18d1:9302
 before="$(coral_node) $(usb_handles 275)"
 
-expect_exit 0 coral-check --timeout 40s
+expect_exit 0 coral-check --timeout 80s
 expect_text "$visible"
 finds 0 ok visible
 expect_json '.corals[0] | [.severity, .host.port, .host.id, .host.speed_mbps, .vm.vmid | tostring] | join(" ")' \
     "ok $(coral_port) 18d1:9302 5000 275"
 # The words of the old scripts; on a healthy Coral --fix has nothing to do.
-expect_exit 0 coral-check --fix --timeout 40s
-expect_exit 0 coral-check -test --timeout 40s
-expect_exit 0 coral-check -test -skip-checks --timeout 40s
+expect_exit 0 coral-check --fix --timeout 80s
+expect_exit 0 coral-check -test --timeout 80s
+expect_exit 0 coral-check -test -skip-checks --timeout 80s
 [[ "$(coral_node) $(usb_handles 275)" == "$before" ]] || fail "something was done: $before -> $(coral_node) $(usb_handles 275)"
-expect_exit 0 env -i /bin/sh -c 'cd /sys && /usr/sbin/coral-check --timeout 40s <&-'
+expect_exit 0 env -i /bin/sh -c 'cd /sys && /usr/sbin/coral-check --timeout 80s <&-'
 
 # The agent says nothing useful: nothing is claimed, and nothing is cured.
 for way in silent garbage timeout exit; do
     : >"/run/lab/knob/guest-$way"
-    finds "0|1" guest_unknown unknown
+    finds "0|1" guest_unknown unknown 40s
     expect_exit "0|1" coral-check --fix --timeout 40s
     expect_no_text "$visible"
     rm "/run/lab/knob/guest-$way"

@@ -2,7 +2,7 @@
 # timeout: 300
 # kernel: 6.12
 finds() { # CODE STATE [SEVERITY]
-    expect_exit "$1" coral-check --json --timeout 40s
+    expect_exit "$1" coral-check --json --timeout 80s
     expect_json '.corals[0].state' "$2"
     [[ ! ${3:-} ]] || expect_json '.corals[0].severity' "$3"
 }
@@ -15,23 +15,23 @@ port=$(coral_port)
 coral_unplug
 finds 1 host_absent critical
 expect_json '.corals[0].host' null
-expect_exit 1 coral-check --fix --timeout 40s
-expect_exit 2 coral-check --nagios --timeout 40s
+expect_exit 1 coral-check --fix --timeout 80s
+expect_exit 2 coral-check --nagios --timeout 80s
 expect_text "CRITICAL"
 
 # A port of the same socket, other speed: the VM is given a port that is empty now.
 coral_wrong_speed
-expect_exit 1 coral-check --json --timeout 40s
+expect_exit 1 coral-check --json --timeout 80s
 expect_json '[.corals[].findings[] | tostring | test("wrong_speed")] | any' true
 coral_suspend
-expect_exit 1 coral-check --json --timeout 40s
+expect_exit 1 coral-check --json --timeout 80s
 expect_json '[.corals[].findings[] | tostring | test("suspended")] | any' true
 [[ $(coral_attr power/runtime_status) == suspended ]] || fail "the look woke it"
 
 coral_plug
 coral_deauthorise
 finds 1 deauthorized
-expect_exit 1 coral-check --fix --timeout 40s
+expect_exit 1 coral-check --fix --timeout 80s
 [[ $(coral_attr authorized) == 0 ]] || fail "somebody forbade it, and it was allowed again"
 
 coral_hung

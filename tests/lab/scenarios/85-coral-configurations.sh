@@ -16,25 +16,25 @@ expect_exit 0 qm start 275
 wait_for 60 usb_live 275
 expect_exit 0 qm start 276
 wait_for 60 usb_live 276 1
-expect_exit "0|1" coral-check --json --timeout 60s
+expect_exit "0|1" coral-check --json --timeout 80s
 expect_json '[.corals[].vm.vmid] | sort | map(tostring) | join(" ")' "275 276"
 finding '.vm.vmid == 275' config_fragile
 expect_json '.corals[] | select(.vm.vmid == 276) | .state' ok
-expect_exit "0|1" coral-check --timeout 60s
+expect_exit "0|1" coral-check --timeout 80s
 expect_text "usb0.*host=$(coral_port)"
 
 # Its firmware is loaded: another id, and the VM has lost it.
 coral_reenumerate clean "$CORAL"
 nobody() { [[ ! $(usb_handles 275) ]]; }
 wait_for 20 nobody
-expect_exit 1 coral-check --vm 275 --json --timeout 60s
+expect_exit 1 coral-check --vm 275 --json --timeout 80s
 expect_json '.corals[0].severity' critical
-expect_exit 0 coral-check --vm 276 --timeout 60s
+expect_exit 0 coral-check --vm 276 --timeout 80s
 expect_exit 0 qm stop 275
 
 printf 'coral\n\tmap id=1a6e:089a,node=lab,path=%s\n' "$(coral_port)" >/etc/pve/mapping/usb.cfg
 coral_vm 275 mapping=coral
-expect_exit "0|1" coral-check --vm 275 --json --timeout 60s
+expect_exit "0|1" coral-check --vm 275 --json --timeout 80s
 finding true config_fragile vm_stopped
 expect_exit 255 qm start 275
 
@@ -50,5 +50,5 @@ expect_exit 0 qm stop 275
 coral_vm 275 "host=$(coral_port)"
 sed -i 's/^ostype: .*/ostype: wxp/' /etc/pve/qemu-server/275.conf
 expect_exit 0 qm start 275
-expect_exit "0|1|5" coral-check --vm 275 --fix --timeout 60s
+expect_exit "0|1|5" coral-check --vm 275 --fix --timeout 80s
 [[ ! -e /run/lab/log/reboots.275 && ! -e /run/lab/log/reboots.276 ]] || fail "a VM was rebooted"

@@ -8,7 +8,7 @@ expect_exit 0 qm start 275
 wait_for 60 usb_live 275
 # The guest answers and does not list it, whatever is done.
 echo 1d6b:0104 >/run/lab/guest/275/usb
-expect_exit 1 coral-check --vm 275 --json --timeout 60s
+expect_exit 1 coral-check --vm 275 --json --timeout 80s
 expect_json '.corals[0] | [.state, .vm.guest] | join(" ")' "guest_missing missing"
 expect_text "qm reboot 275" "docker restart"
 expect_exit "0|1" coral-check --vm 275 --auto-reboot --dry-run --timeout 90s
