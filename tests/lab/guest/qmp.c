@@ -9,6 +9,7 @@
  *   qmp quote FILE                  the file's bytes as a JSON string
  */
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,6 +122,8 @@ static void pass(int client, const char *path, FILE *log) {
 static int spy(const char *path, const char *log) {
     int s = open_socket(path, 1), client;
     FILE *out = fopen(log, "a");
+    /* A client that has gone ends its session, not this. */
+    signal(SIGPIPE, SIG_IGN);
     while ((client = accept(s, 0, 0)) >= 0) {
         pass(client, path, out);
         close(client);

@@ -7,6 +7,14 @@ finds() { # CODE STATE GUEST [TIMEOUT]
 }
 visible='✓ Coral TPU is VISIBLE in VM'
 coral_plug
+# Whoever clears the kernel's log begins anew, here as in dmesg.
+expect_exit 0 usb-reset "$(coral_port)" --rung ioctl
+expect_exit "0|1" coral-check --port "$(coral_port)" --timeout 80s
+expect_text ' 1 reset,'
+[[ ! $(complaints) ]]
+dmesg -C
+expect_exit "0|1" coral-check --port "$(coral_port)" --timeout 80s
+expect_text ' 0 resets,'
 coral_vm 275
 expect_exit 0 qm start 275
 wait_for 60 usb_live 275
