@@ -78,7 +78,11 @@ function __pve_hooks_devices
         not set -q argv[1]; or contains -- $id $argv; or continue
         set -l name (__pve_hooks_name c189:(math "($bus - 1) * 128 + $number - 1"))
         __pve_hooks_say $port "$id $name"
-        not set -q argv[1]; and not contains -- $id $seen; or continue
+        set -q argv[1]; and continue
+        if string match -q -- '/*' (commandline -ct)
+            __pve_hooks_say (printf /dev/bus/usb/%03d/%03d $bus $number) "$id $name"
+        end
+        contains -- $id $seen; and continue
         set -a seen $id
         __pve_hooks_say $id "$port $name"
     end

@@ -80,7 +80,9 @@ _pve_hooks_find_usb() {
         (($# == 0 || ${@[(I)$id]})) || continue
         _pve_hooks_name c189:$(((bus - 1) * 128 + number - 1))
         _pve_hooks_add ${dir:t} "$id $REPLY"
-        (($# == 0)) && [[ -z $seen[$id] ]] || continue
+        (($# == 0)) || continue
+        [[ $PREFIX != /* ]] || _pve_hooks_add /dev/bus/usb/${(l:3::0:)bus}/${(l:3::0:)number} "$id $REPLY"
+        [[ -z $seen[$id] ]] || continue
         seen[$id]=1
         _pve_hooks_add $id "${dir:t} $REPLY"
     done
