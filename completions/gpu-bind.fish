@@ -85,3 +85,80 @@ complete -c gpu-bind -n "__fish_seen_subcommand_from doctor" -s n -l dry-run -d 
 complete -c gpu-bind -n "__fish_seen_subcommand_from doctor" -s v -l verbose -d 'Tell more, such as each write'
 complete -c gpu-bind -n "__fish_seen_subcommand_from doctor" -s q -l quiet -d 'Tell only what is wrong'
 complete -c gpu-bind -n "__fish_seen_subcommand_from doctor" -s h -l help -d 'Print help'
+complete -c gpu-bind -n "__fish_seen_subcommand_from status" -a "(__pve_hooks_gpus)"
+complete -c gpu-bind -n "__fish_seen_subcommand_from detach" -a "(__pve_hooks_gpus)"
+complete -c gpu-bind -n "__fish_seen_subcommand_from attach" -a "(__pve_hooks_gpus)"
+complete -c gpu-bind -n "__fish_seen_subcommand_from cycle" -a "(__pve_hooks_gpus)"
+complete -c gpu-bind -n "__fish_seen_subcommand_from doctor" -a "(__pve_hooks_gpus)"
+
+# What is on this machine right now. No program is started for it, and nothing that a file says is expanded or run.
+
+function __pve_hooks_gpus
+    __pve_hooks_pci 0x03
+    __pve_hooks_vms hostpci
+    __pve_hooks_say all 'every GPU'
+end
+
+# Virtual machines of this node: 111; with the name of a key, those that have it: vm:111.
+function __pve_hooks_vms -a key
+    for file in /etc/pve/qemu-server/*.conf
+        set -l vm (string match -r '[0-9]+(?=\.conf$)' -- $file)
+        test -n "$vm" -a -r $file; or continue
+        set -l name ''
+        set -l has ''
+        while read -l line
+            switch $line
+                # Snapshots follow.
+                case '[*'
+                    break
+                case 'name:*'
+                    set name (string replace name: '' -- $line)
+                case "$key*:*"
+                    test -n "$key"; and set has vm:
+            end
+        end <$file
+        if test -z "$key" -o -n "$has"
+            __pve_hooks_say $has$vm $name
+        end
+    end
+end
+
+# PCI devices of a class, but for SR-IOV's virtual functions, which PVE moves itself.
+function __pve_hooks_pci -a wanted
+    for dir in /sys/bus/pci/devices/*
+        set -l address (string match -r '[0-9a-f:.]+$' -- $dir)
+        test -r $dir/class -a ! -e $dir/physfn; or continue
+        read -l class <$dir/class
+        string match -q -- $wanted'*' $class; or continue
+        set -l driver 'no driver'
+        test -e $dir/driver; and set driver (string replace -r '.*/' '' -- (builtin realpath $dir/driver))
+        __pve_hooks_say $address "$driver "(__pve_hooks_name +pci:$address)
+    end
+end
+
+# What udev calls a device. The attribute "product" is not read: it waits while a reset holds the device.
+function __pve_hooks_name -a device
+    set -l vendor
+    set -l model
+    set -l data /run/udev/data/$device
+    test -r $data; or set data /dev/null
+    while read -l line
+        set -l value (string replace -r '^[^=]*=' '' -- $line)
+        switch $line
+            case 'E:ID_VENDOR_FROM_DATABASE=*'
+                set -p vendor $value
+            case 'E:ID_MODEL_FROM_DATABASE=*'
+                set -p model $value
+            case 'E:ID_VENDOR=*'
+                set -a vendor (string replace -a _ ' ' -- $value)
+            case 'E:ID_MODEL=*'
+                set -a model (string replace -a _ ' ' -- $value)
+        end
+    end <$data
+    string trim -- "$vendor[1] $model[1]"
+end
+
+# A word and what is known about it, which comes from files that anybody may have written.
+function __pve_hooks_say -a word about
+    printf '%s\t%s\n' $word (string trim -- (string replace -ra '[[:cntrl:]]' ' ' -- $about))
+end

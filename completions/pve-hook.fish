@@ -43,7 +43,58 @@ complete -c pve-hook -n "__fish_seen_subcommand_from check" -s n -l dry-run -d '
 complete -c pve-hook -n "__fish_seen_subcommand_from check" -s v -l verbose -d 'Tell more, such as each write'
 complete -c pve-hook -n "__fish_seen_subcommand_from check" -s q -l quiet -d 'Tell only what is wrong'
 complete -c pve-hook -n "__fish_seen_subcommand_from check" -s h -l help -d 'Print help'
-complete -c pve-hook -n "not __fish_seen_subcommand_from register unregister check" -a pre-start -d 'Before QEMU; the only phase whose failure aborts the start'
-complete -c pve-hook -n "not __fish_seen_subcommand_from register unregister check" -a post-start -d 'QEMU runs'
-complete -c pve-hook -n "not __fish_seen_subcommand_from register unregister check" -a pre-stop -d 'Before QEMU is stopped'
-complete -c pve-hook -n "not __fish_seen_subcommand_from register unregister check" -a post-stop -d 'QEMU has ended'
+complete -c pve-hook -n "not __fish_seen_subcommand_from register unregister check; and __pve_hooks_at 0 --timeout --lock-timeout --root --config" -a "(__pve_hooks_vms)"
+complete -c pve-hook -n "not __fish_seen_subcommand_from register unregister check; and __pve_hooks_at 1 --timeout --lock-timeout --root --config" -a pre-start -d 'Before QEMU; the only phase whose failure aborts the start'
+complete -c pve-hook -n "not __fish_seen_subcommand_from register unregister check; and __pve_hooks_at 1 --timeout --lock-timeout --root --config" -a post-start -d 'QEMU runs'
+complete -c pve-hook -n "not __fish_seen_subcommand_from register unregister check; and __pve_hooks_at 1 --timeout --lock-timeout --root --config" -a pre-stop -d 'Before QEMU is stopped'
+complete -c pve-hook -n "not __fish_seen_subcommand_from register unregister check; and __pve_hooks_at 1 --timeout --lock-timeout --root --config" -a post-stop -d 'QEMU has ended'
+complete -c pve-hook -n "__fish_seen_subcommand_from register" -a "(__pve_hooks_vms)"
+complete -c pve-hook -n "__fish_seen_subcommand_from unregister" -a "(__pve_hooks_vms)"
+complete -c pve-hook -n "__fish_seen_subcommand_from check" -a "(__pve_hooks_vms)"
+
+# What is on this machine right now. No program is started for it, and nothing that a file says is expanded or run.
+
+# Whether so many words stand before the one at the cursor, options and their values not counted.
+function __pve_hooks_at -a wanted
+    set -l seen
+    set -l skip program
+    for word in (commandline -opc)
+        if set -q skip[1]
+            set -e skip[1]
+        else if contains -- $word $argv[2..-1]
+            set skip value
+        else if not string match -q -- '-*' $word
+            set -a seen $word
+        end
+    end
+    test (count $seen) -eq $wanted
+end
+
+# Virtual machines of this node: 111; with the name of a key, those that have it: vm:111.
+function __pve_hooks_vms -a key
+    for file in /etc/pve/qemu-server/*.conf
+        set -l vm (string match -r '[0-9]+(?=\.conf$)' -- $file)
+        test -n "$vm" -a -r $file; or continue
+        set -l name ''
+        set -l has ''
+        while read -l line
+            switch $line
+                # Snapshots follow.
+                case '[*'
+                    break
+                case 'name:*'
+                    set name (string replace name: '' -- $line)
+                case "$key*:*"
+                    test -n "$key"; and set has vm:
+            end
+        end <$file
+        if test -z "$key" -o -n "$has"
+            __pve_hooks_say $has$vm $name
+        end
+    end
+end
+
+# A word and what is known about it, which comes from files that anybody may have written.
+function __pve_hooks_say -a word about
+    printf '%s\t%s\n' $word (string trim -- (string replace -ra '[[:cntrl:]]' ' ' -- $about))
+end

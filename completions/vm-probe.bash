@@ -981,7 +981,88 @@ _vm__probe() {
 }
 
 if [[ "${BASH_VERSINFO[0]}" -eq 4 && "${BASH_VERSINFO[1]}" -ge 4 || "${BASH_VERSINFO[0]}" -gt 4 ]]; then
-    complete -F _vm__probe -o nosort -o bashdefault -o default vm-probe
+    complete -F _vm__probe_tab -o nosort -o bashdefault -o default vm-probe
 else
-    complete -F _vm__probe -o bashdefault -o default vm-probe
+    complete -F _vm__probe_tab -o bashdefault -o default vm-probe
 fi
+
+# Tab calls this one. What clap made knows options, verbs and words that are always the same; what is on this machine right now
+# is looked up. No program is started for it, and nothing that a file says is expanded or run.
+_vm__probe_tab() {
+    local - IFS=$' \t\n'
+    set +u
+    set -f
+    local line=${COMP_LINE:0:COMP_POINT} verb='' kept='' at=0 i
+    # Addresses and ids have colons, where bash breaks words; so these are the words that a person sees.
+    local -a COMP_WORDS=($line)
+    [[ "$line" != *[[:space:]] ]] || COMP_WORDS+=('')
+    local COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+    COMP_WORDS[0]=$1
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+    if [[ "$cur" == --*=* && "$COMP_WORDBREAKS" == *=* ]]; then
+        prev=${cur%%=*} cur=${cur#*=}
+    fi
+    # What stands before the last colon stays; bash only replaces what comes after it.
+    [[ "$COMP_WORDBREAKS" != *:* ]] || kept=${cur%"${cur##*:}"}
+
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case "$verb,$at,${COMP_WORDS[i]}" in
+            *,--timeout | *,--lock-timeout | *,--root | *,--config | *,--source | *,--api | *,--api-token-file | *,--fingerprint | *,--instances | *,--listen | *,--token-file) ((i += 1)) ;;
+            *,-*) ;;
+            ,0,list | ,0,discover | ,0,check | ,0,report | ,0,serve | ,0,recover | ,0,audit | ,0,history) verb=${COMP_WORDS[i]} ;;
+            *) ((at += 1)) ;;
+        esac
+    done
+
+    COMPREPLY=()
+    case "$prev $verb,$at,$cur" in
+        '--timeout '* | '--lock-timeout '* | '--root '* | '--config '* | '--source '* | '--api '* | '--api-token-file '* | '--fingerprint '* | '--instances '* | '--listen '* | '--token-file '* | *,-*) _vm__probe "$1" "$cur" "$prev"; return ;;
+        *' check,'*) _pve_hooks_vms ;;
+        *' recover,0,'*) _pve_hooks_vms ;;
+        *' audit,0,'*) _pve_hooks_vms ;;
+        *' history,0,'*) _pve_hooks_vms ;;
+        *) _vm__probe "$1" "$cur" "$prev"; return ;;
+    esac
+    # None of these is a file, but for /dev/bus/usb/003/002.
+    [[ "$cur" == /* ]] || compopt +o default +o bashdefault
+}
+
+# What is on this machine right now. No program is started for it, and nothing that a file says is expanded or run.
+
+# Virtual machines of this node: 111; with the name of a key, those that have it: vm:111.
+_pve_hooks_vms() {
+    local file vm line
+    local -a lines
+    for file in $(_pve_hooks_files '/etc/pve/qemu-server/*.conf'); do
+        vm=${file##*/} vm=${vm%.conf}
+        [[ "$vm" != *[!0-9]* ]] || continue
+        if [[ -z "$1" ]]; then
+            _pve_hooks_offer "$vm"
+            continue
+        fi
+        lines=()
+        { mapfile -t lines <"$file"; } 2>/dev/null
+        for line in "${lines[@]}"; do
+            # Snapshots follow.
+            [[ "$line" != \[* ]] || break
+            [[ "$line" == "$1"[0-9]*:* ]] || continue
+            _pve_hooks_offer "vm:$vm"
+            break
+        done
+    done
+}
+
+# In order, and whatever the person's own shell says about patterns that match nothing.
+_pve_hooks_files() (
+    set +f
+    shopt -u failglob
+    shopt -s nullglob
+    printf '%s\n' $1
+)
+
+_pve_hooks_offer() {
+    local word
+    for word; do
+        [[ "$word" != "$cur"* ]] || COMPREPLY+=("${word#"$kept"}")
+    done
+}

@@ -175,3 +175,54 @@ complete -c vm-probe -n "__fish_seen_subcommand_from history" -s n -l dry-run -d
 complete -c vm-probe -n "__fish_seen_subcommand_from history" -s v -l verbose -d 'Tell more, such as each write'
 complete -c vm-probe -n "__fish_seen_subcommand_from history" -s q -l quiet -d 'Tell only what is wrong'
 complete -c vm-probe -n "__fish_seen_subcommand_from history" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c vm-probe -n "__fish_seen_subcommand_from check" -a "(__pve_hooks_vms)"
+complete -c vm-probe -n "__fish_seen_subcommand_from recover; and __pve_hooks_at 1 --timeout --lock-timeout --root --config --source --api --api-token-file --fingerprint --instances --listen --token-file" -a "(__pve_hooks_vms)"
+complete -c vm-probe -n "__fish_seen_subcommand_from audit; and __pve_hooks_at 1 --timeout --lock-timeout --root --config --source --api --api-token-file --fingerprint --instances --listen --token-file" -a "(__pve_hooks_vms)"
+complete -c vm-probe -n "__fish_seen_subcommand_from history; and __pve_hooks_at 1 --timeout --lock-timeout --root --config --source --api --api-token-file --fingerprint --instances --listen --token-file" -a "(__pve_hooks_vms)"
+
+# What is on this machine right now. No program is started for it, and nothing that a file says is expanded or run.
+
+# Whether so many words stand before the one at the cursor, options and their values not counted.
+function __pve_hooks_at -a wanted
+    set -l seen
+    set -l skip program
+    for word in (commandline -opc)
+        if set -q skip[1]
+            set -e skip[1]
+        else if contains -- $word $argv[2..-1]
+            set skip value
+        else if not string match -q -- '-*' $word
+            set -a seen $word
+        end
+    end
+    test (count $seen) -eq $wanted
+end
+
+# Virtual machines of this node: 111; with the name of a key, those that have it: vm:111.
+function __pve_hooks_vms -a key
+    for file in /etc/pve/qemu-server/*.conf
+        set -l vm (string match -r '[0-9]+(?=\.conf$)' -- $file)
+        test -n "$vm" -a -r $file; or continue
+        set -l name ''
+        set -l has ''
+        while read -l line
+            switch $line
+                # Snapshots follow.
+                case '[*'
+                    break
+                case 'name:*'
+                    set name (string replace name: '' -- $line)
+                case "$key*:*"
+                    test -n "$key"; and set has vm:
+            end
+        end <$file
+        if test -z "$key" -o -n "$has"
+            __pve_hooks_say $has$vm $name
+        end
+    end
+end
+
+# A word and what is known about it, which comes from files that anybody may have written.
+function __pve_hooks_say -a word about
+    printf '%s\t%s\n' $word (string trim -- (string replace -ra '[[:cntrl:]]' ' ' -- $about))
+end

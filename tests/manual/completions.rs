@@ -1,7 +1,13 @@
-//! Completions for bash, zsh and fish.
+//! Completions for bash, zsh and fish: options and verbs by clap, and what the machine has by functions of our own.
+
+mod bash;
+mod fish;
+mod live;
+mod zsh;
 
 use clap::{Arg, Command, ValueHint};
 use clap_complete::{Shell, generate};
+use live::Live;
 use std::path::PathBuf;
 
 /// The file for each shell, below `completions/`.
@@ -9,14 +15,13 @@ pub fn files(command: &Command) -> Vec<(PathBuf, String)> {
     let name = command.get_name().to_owned();
     let of = |shell, file: String| {
         let mut bytes = Vec::new();
-        generate(shell, &mut offered(command), &name, &mut bytes);
-        let mut text = String::from_utf8(bytes).expect("completions are UTF-8");
-        match shell {
-            // https://github.com/clap-rs/clap/issues/6421: two spellings of a name with a hyphen, which never meet.
-            Shell::Bash => text = text.replace(&name.replace('-', "__subcmd__"), &name.replace('-', "__")),
-            Shell::Fish => text = for_fish(command, &text),
-            _ => {}
-        }
+        generate(shell, &mut offered(&name, command, shell), &name, &mut bytes);
+        let text = String::from_utf8(bytes).expect("completions are UTF-8");
+        let text = match shell {
+            Shell::Bash => bash::script(command, &text),
+            Shell::Fish => fish::script(command, &text),
+            _ => zsh::script(command, text),
+        };
         let text = text.lines().map(|line| line.trim_end().to_owned() + "\n").collect();
         (PathBuf::from("completions").join(file), text)
     };
@@ -28,48 +33,58 @@ pub fn files(command: &Command) -> Vec<(PathBuf, String)> {
 }
 
 /// What is offered: nothing hidden, and files only where files are meant.
-fn offered(command: &Command) -> Command {
+fn offered(program: &str, command: &Command, shell: Shell) -> Command {
     let about = command.get_about().cloned().unwrap_or_default();
+    let hinted = |arg: &Arg| hinted(program, arg, shell);
+    let (words, options): (Vec<_>, Vec<_>) =
+        command.get_arguments().filter(|arg| !arg.is_hide_set()).map(hinted).partition(Arg::is_positional);
     // Names have to live as long as the program, unless all programs carry what lets clap own them.
-    Command::new(&*command.get_name().to_owned().leak())
+    let made = Command::new(&*command.get_name().to_owned().leak())
         .about(about)
         .version(env!("CARGO_PKG_VERSION"))
         .disable_version_flag(command.get_version().is_none())
         .disable_help_subcommand(true)
-        .args(command.get_arguments().filter(|arg| !arg.is_hide_set()).cloned().map(hinted))
-        .subcommands(command.get_subcommands().filter(|verb| !verb.is_hide_set()).map(offered))
-}
-
-/// What clap makes for fish takes every first word for a verb, and gives up where an option waits for its value. Fish itself
-/// knows whether a verb was typed.
-fn for_fish(command: &Command, text: &str) -> String {
-    let name = command.get_name();
-    let own = name.replace('-', "_");
-    let verbs: Vec<_> = command.get_subcommands().filter(|verb| !verb.is_hide_set()).map(Command::get_name).collect();
-    let none = format!("not __fish_seen_subcommand_from {}", verbs.join(" "));
-    let entries = &text[text.find("\ncomplete ").expect("it offers something")..];
-    let entries = entries
-        .replace(&format!("__fish_{own}_needs_command"), &none)
-        .replace(&format!("__fish_{own}_using_subcommand"), "__fish_seen_subcommand_from");
-    assert!(!entries.contains(&own), "{name}: clap calls a function that is not there any more");
-    let mut values = String::new();
-    for value in command.get_positionals().flat_map(Arg::get_possible_values) {
-        let help = value.get_help().map(ToString::to_string).unwrap_or_default().replace('\'', "\\'");
-        values += &format!("complete -c {name} -n \"{none}\" -a {} -d '{help}'\n", value.get_name());
+        .args(options.clone())
+        .subcommands(verbs(command).map(|verb| offered(program, verb, shell)));
+    if shell == Shell::Zsh && made.has_subcommands() && !words.is_empty() {
+        return made.subcommand(zsh::otherwise(options, words));
     }
-    // Targets and VMs are no files.
-    format!("complete -c {name} -f{entries}{values}")
+    made.args(words)
 }
 
-fn hinted(arg: Arg) -> Arg {
-    let name = arg.get_value_names().and_then(<[_]>::first).map_or("", |name| name.as_str());
-    let hint = match name {
+/// The verbs that are no secret.
+fn verbs(command: &Command) -> impl Iterator<Item = &Command> {
+    command.get_subcommands().filter(|verb| !verb.is_hide_set())
+}
+
+/// The words that a command takes, in their order: where each stands (`None`: anywhere, as many as there are), and itself.
+fn words(command: &Command) -> impl Iterator<Item = (Option<usize>, &Arg)> {
+    let many = |arg: &Arg| matches!(arg.get_action(), clap::ArgAction::Append);
+    command.get_positionals().enumerate().map(move |(at, arg)| (Some(at).filter(|_| !many(arg)), arg))
+}
+
+/// The options of a program that take a value, each once.
+fn valued(command: &Command) -> Vec<&Arg> {
+    let mut found: Vec<&Arg> = Vec::new();
+    for arg in std::iter::once(command).chain(verbs(command)).flat_map(Command::get_opts) {
+        if arg.get_action().takes_values() && !found.iter().any(|known| known.get_long() == arg.get_long()) {
+            found.push(arg);
+        }
+    }
+    found
+}
+
+fn hinted(program: &str, arg: &Arg, shell: Shell) -> Arg {
+    let hint = match live::value_name(arg) {
         "FILE" => ValueHint::FilePath,
         "DIR" => ValueHint::DirPath,
-        _ => ValueHint::Other,
+        _ => match Live::of(program, arg) {
+            Some(live) if shell == Shell::Zsh => zsh::hint(live).0,
+            _ => ValueHint::Other,
+        },
     };
     // A switch has no value that could be hinted at.
-    if arg.get_action().takes_values() { arg.value_hint(hint) } else { arg }
+    if arg.get_action().takes_values() { arg.clone().value_hint(hint) } else { arg.clone() }
 }
 
 #[cfg(test)]
@@ -80,13 +95,12 @@ mod tests {
 
     /// What bash offers for a line, by the function that it calls on Tab.
     fn offered(line: &str) -> Vec<String> {
-        let words: Vec<&str> = line.split(' ').collect();
-        let (program, cur, prev) = (words[0], words[words.len() - 1], words[words.len() - 2]);
+        let program = line.split(' ').next().unwrap();
         let command = commands().into_iter().find(|command| command.get_name() == program).unwrap();
-        let tab = "compopt() { :; }; COMP_WORDS=(\"${@:3}\"); COMP_CWORD=$(( ${#COMP_WORDS[@]} - 1 ))
-                   \"_${3//-/__}\" \"$3\" \"$1\" \"$2\"; printf '%s\\n' \"${COMPREPLY[@]}\"";
+        let tab = "compopt() { :; }; COMP_LINE=$1 COMP_POINT=${#1}; \"_${2//-/__}_tab\" \"$2\"
+                   printf '%s\\n' \"${COMPREPLY[@]}\"";
         let script = files(&command)[0].1.clone() + tab;
-        let output = Command::new("bash").args(["--norc", "-uc", &script, "bash", cur, prev]).args(&words).output();
+        let output = Command::new("bash").args(["--norc", "-uc", &script, "bash", line, program]).output();
         let output = output.expect("bash runs");
         assert!(output.stderr.is_empty(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).filter(|word| !word.is_empty()).collect()
@@ -99,8 +113,12 @@ mod tests {
         assert_eq!(offered("gpu-bind detach --al"), ["--allow-console"]);
         assert_eq!(offered("gpu-bind detach 01:00 --for"), ["--force"]);
         assert_eq!(offered("usb-reset 3-1.4 --rung h"), ["hub-power"]);
+        assert_eq!(offered("usb-reset 3-1.4 --rung=h"), ["hub-power"]);
         assert_eq!(offered("vm-probe check --source k"), ["kubernetes"]);
         assert_eq!(offered("pve-hook 111 pre"), ["pre-start", "pre-stop"]);
+        assert_eq!(offered("pve-hook --timeout 30s 111 "), ["pre-start", "post-start", "pre-stop", "post-stop"]);
+        assert_eq!(offered("pve-hook regi"), ["register"]);
+        assert_eq!(offered("pve-hook 111 regi"), [""; 0], "a verb comes first");
         assert_eq!(offered("coral-check --auto"), ["--auto-reboot"]);
         assert_eq!(offered("pve-hook gu"), [""; 0], "what is hidden is not offered");
     }
