@@ -32,6 +32,7 @@ coral_plug
 coral_deauthorise
 finds 1 deauthorized
 expect_exit 1 coral-check --fix --timeout 40s
+expect_text "deauthorized not changed: somebody forbade it"
 [[ $(coral_attr authorized) == 0 ]] || fail "somebody forbade it, and it was allowed again"
 
 coral_hung
