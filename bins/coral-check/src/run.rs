@@ -158,7 +158,9 @@ fn heal(session: &Session) -> Result<bool> {
     session.require_root()?;
     match usb::heal(session) {
         Ok(healed) => {
-            healed.iter().for_each(|healed| session.log.change(healed));
+            for what in &healed {
+                session.log.change(what);
+            }
             Ok(true)
         }
         Err(error) if Fault::code_of(&error) == Code::Wedged => Err(error),

@@ -146,8 +146,11 @@ pub fn text(entries: &[Entry], trends: &[Trend]) -> String {
             entry.after.to_string(),
         ]);
     }
-    let trends: String = trends.iter().map(|trend| format!("{}: {}\n", trend.port, trend.text())).collect();
-    table.render() + &trends
+    let mut text = table.render();
+    for trend in trends {
+        text.push_str(&format!("{}: {}\n", trend.port, trend.text()));
+    }
+    text
 }
 
 #[cfg(test)]

@@ -40,6 +40,9 @@ pub fn left(evidence: &Evidence, findings: &[Finding], tried: bool) -> Vec<Left>
 /// Why there is no cure; `None` where there is one.
 fn why(evidence: &Evidence, finding: &Finding) -> Option<&'static str> {
     Some(match finding.state {
+        State::HostAbsent if finding.next.as_ref().is_some_and(|next| next.contains("--controller ")) => {
+            "a controller is reset with all that hangs on it"
+        }
         State::HostAbsent => "what is not there cannot be cured",
         State::Deauthorized => "somebody forbade it, and only people undo that",
         State::WrongSpeed => "what makes it faster interrupts it, or needs a hand",
@@ -114,6 +117,19 @@ mod tests {
         ] {
             assert_eq!(of(change).len(), 1);
         }
+    }
+
+    #[test]
+    fn a_controller_that_died_is_left_for_its_neighbours() {
+        let told = of(|e| {
+            *e = samples::absent();
+            e.events.as_mut().unwrap().controller_died = 1;
+        });
+        let command = "usb-reset 2-3 --rung controller --controller 0000:03:00.0";
+        assert_eq!(
+            told,
+            [format!("host_absent not changed: a controller is reset with all that hangs on it; you may: {command}")]
+        );
     }
 
     #[test]

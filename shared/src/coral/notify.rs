@@ -62,7 +62,7 @@ pub fn notify(session: &Session, report: &Report) -> Result<()> {
     let gone = |name: &String| report.whole && !seen.iter().any(|(other, ..)| other == name);
     for (name, last) in before.iter().filter(|(name, _)| gone(name)) {
         if last.severity > Severity::Ok {
-            let now: String = seen.iter().map(|(name, state, ..)| format!("{name}: {state}\n")).collect();
+            let now: String = seen.iter().flat_map(|(name, state, ..)| [name, ": ", state, "\n"]).collect();
             mail(session, name, "over", Why::Changed, Some(last), &now)?;
         }
         told.remove(name);

@@ -54,4 +54,9 @@ rm /run/lab/fifo
 expect_json '.corals[0].vm.handle' live
 
 [[ "$(coral_node) $(usb_handles 275)" == "$before" ]] || fail "something was done: $before -> $(coral_node) $(usb_handles 275)"
+
+# Whoever insists gets it re-plugged, healthy as it is.
+expect_exit 0 coral-check -skip-checks --json --timeout 60s
+expect_json '.corals[0] | [.before, .state, .vm.handle, .actions[0].rung, .actions[0].result] | join(" ")' "ok ok live replug worked"
+[[ $(usb_attached 275 usb0) == true ]]
 [[ ! -e /run/lab/log/reboots.275 ]] || fail "a VM was rebooted"
