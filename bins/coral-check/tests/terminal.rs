@@ -1,6 +1,7 @@
 //! What harms more than the Coral is asked for on a terminal, with No as the default, and never without one.
 
 #[path = "../../../tests/cli/trees.rs"]
+#[allow(dead_code, reason = "one tree is enough here")]
 mod trees;
 
 use std::{

@@ -97,3 +97,34 @@ pub(super) fn gone(session: &Session, was: Case) -> Case {
     let missed = host_side::missed(&session.host, Some(side.port), because);
     Case { evidence: Evidence { host: None, missed, ..was.evidence }, passed: was.passed }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::Config,
+        coral::{
+            diagnose::{diagnose, samples},
+            finding::State,
+        },
+        deadline::Deadline,
+        log::Log,
+        report::Output,
+    };
+    use std::time::Duration;
+
+    #[test]
+    fn what_was_there_and_did_not_come_back_is_absent_and_not_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let deadline = Deadline::after(Duration::from_secs(20));
+        let session =
+            Session::new(Host::new(dir.path()), Config::default(), deadline, Log::new("test", -2), Output::new(true));
+        let was = Case { evidence: samples::healthy(), ..Case::default() };
+        let now = gone(&session, was).evidence;
+        let found = diagnose(&now);
+        assert_eq!(found[0].state, State::HostAbsent);
+        assert!(found[0].text.ends_with("at 2-3 (it was there before it was treated)"), "{}", found[0].text);
+        // And stays so.
+        assert_eq!(gone(&session, Case { evidence: now.clone(), ..Case::default() }).evidence, now);
+    }
+}
