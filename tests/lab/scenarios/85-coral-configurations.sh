@@ -27,12 +27,13 @@ expect_text "usb0.*host=$(coral_port)"
 coral_reenumerate clean "$CORAL"
 nobody() { [[ ! $(usb_handles 275) ]]; }
 wait_for 20 nobody
-expect_exit 1 coral-check --vm 275 --json --timeout 80s
-expect_json '.corals[0].severity' critical
 # No cure is made for that: it says so, and what a person may type. Rebooted as it is, the VM would not get it either.
 expect_exit 1 coral-check --vm 275 --fix --auto-reboot --timeout 80s
 expect_text "config_fragile not changed: .*; you may: qm set 275 --usb0 host=$(coral_port)" "vm-reboot refused: VM 275 is not rebooted"
-expect_exit 0 coral-check --vm 276 --timeout 80s
+wait_for 20 nobody
+expect_exit 1 coral-check --vm 275 --json --timeout 60s
+expect_json '.corals[0].severity' critical
+expect_exit 0 coral-check --vm 276 --timeout 60s
 expect_exit 0 qm stop 275
 
 printf 'coral\n\tmap id=1a6e:089a,node=lab,path=%s\n' "$(coral_port)" >/etc/pve/mapping/usb.cfg
