@@ -282,6 +282,10 @@ proptest! {
         let found = diagnose(&evidence);
         prop_assert!(!found.is_empty());
         let _ = crate::coral::cure::rungs(&evidence, &found, true);
+        // What is not treated is told as left, whatever it is.
+        let treated = !crate::coral::cure::rungs(&evidence, &found, false).is_empty();
+        let left = !crate::coral::left::left(&evidence, &found, false).is_empty();
+        prop_assert_eq!(worst(&found).1 > Severity::Ok, treated || left, "{:?}", found);
         let _ = crate::coral::offer::advice(&evidence, &found, false);
     }
 

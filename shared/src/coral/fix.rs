@@ -70,7 +70,8 @@ pub fn cure(session: &Session, wanted: &Wanted, patient: &mut Patient, force: bo
         }
         let settle = if matches!(outcome, Outcome::Worked(_)) { SETTLE } else { Duration::ZERO };
         look_again(session, wanted, patient, settle)?;
-        let cured = rungs(patient.evidence(), &patient.findings, false).is_empty();
+        let there = patient.evidence().host.is_some();
+        let cured = there && rungs(patient.evidence(), &patient.findings, false).is_empty();
         if cured && (!force || *rung != Rung::Power) {
             break;
         }
@@ -134,8 +135,11 @@ pub fn word(rung: Rung) -> &'static str {
 
 fn climb_one(session: &Session, patient: &Patient, rung: Rung) -> Result<Outcome> {
     let evidence = patient.evidence();
-    let Some(host) = &evidence.host else { return Ok(Outcome::Skipped("the host does not list it".into())) };
-    let device = UsbDevice::new(&session.host, host.port.as_str());
+    // One that fell off in a cure is called back by its port.
+    let Some(port) = place(evidence).filter(|_| evidence.host.is_some() || rung == Rung::Port) else {
+        return Ok(Outcome::Skipped("the host does not list it".into()));
+    };
+    let device = UsbDevice::new(&session.host, port);
     if rung == Rung::Replug {
         let passed = replugged(evidence).and(patient.case.passed.first().cloned().flatten());
         let Some(passed) = passed else { return Ok(Outcome::Skipped("no running VM is given it".into())) };
@@ -200,7 +204,8 @@ fn same(cases: Vec<Case>, before: &Evidence, peer: Option<&str>, others: &[Strin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::coral::diagnose::samples;
+    use crate::{config::Config, coral::diagnose::samples, deadline::Deadline, host::Host, log::Log, report::Output};
+    use std::{fs, os::unix::fs::symlink};
 
     fn at(port: &str, vm: bool) -> Case {
         let mut evidence = samples::healthy();
@@ -211,6 +216,30 @@ mod tests {
 
     fn port_of(found: Option<Case>) -> Option<String> {
         found.and_then(|case| case.evidence.host).map(|host| host.port)
+    }
+
+    #[test]
+    fn one_that_fell_off_in_a_cure_is_called_back_by_its_port() {
+        let dir = tempfile::tempdir().unwrap();
+        let host = Host::new(dir.path());
+        let root = host.at("sys/devices/pci0000:00/0000:03:00.0/usb2");
+        let switch = host.usb_devices().join("2-0:1.0/usb2-port3/disable");
+        for path in [&root, switch.parent().unwrap()] {
+            fs::create_dir_all(path).unwrap();
+        }
+        fs::write(&switch, "0\n").unwrap();
+        symlink(&root, host.usb_devices().join("usb2")).unwrap();
+        let deadline = Deadline::after(Duration::from_secs(20));
+        let mut session = Session::new(host, Config::default(), deadline, Log::new("test", -2), Output::new(true));
+        session.dry_run = true;
+        let fell_off = Patient::new(Case { evidence: samples::absent(), ..Case::default() });
+        for rung in [Rung::Power, Rung::Replug, Rung::Ioctl] {
+            let skipped = Outcome::Skipped("the host does not list it".into());
+            assert_eq!(climb_one(&session, &fell_off, rung).unwrap(), skipped);
+        }
+        assert!(session.planned().is_empty());
+        climb_one(&session, &fell_off, Rung::Port).unwrap();
+        assert_eq!(session.planned().len(), 2, "{:?}", session.planned());
     }
 
     #[test]
