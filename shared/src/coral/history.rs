@@ -121,7 +121,7 @@ impl Trend {
         let Self { last_day, last_week, week_before, in_vain, .. } = self;
         let vain = if *in_vain > 0 { format!(", {in_vain} of them in vain") } else { String::new() };
         format!(
-            "treated {last_day} times in the last day, {last_week} in the last week{vain}, {week_before} in the week before"
+            "cures tried: {last_day} in the last day, {last_week} in the last week{vain}, {week_before} in the week before"
         )
     }
 }
