@@ -28,7 +28,7 @@ pub struct Cli {
     #[arg(long)]
     pub skip_checks: bool,
     /// Print what --fix would do (the same as --fix --dry-run)
-    #[arg(long, conflicts_with = "guest")]
+    #[arg(long)]
     pub test: bool,
     /// Reboot the VM where nothing else helped, at most 3 times an hour (implies --fix)
     #[arg(long)]
@@ -147,6 +147,8 @@ mod tests {
         let cli = typed("coral-check -debug -skip-checks");
         assert!(cli.fixes() && cli.skip_checks && !cli.common.dry_run && cli.common.verbose == 2);
         assert!(typed("coral-check -skip-checks -auto-reboot").auto_reboot);
+        // Of the script for inside the VM, which changes nothing either way.
+        assert!(typed("coral-check -guest -test").guest);
         assert!(typed("coral-check --auto-reboot").fixes());
         assert!(!typed("coral-check").fixes());
     }

@@ -14,6 +14,7 @@ use passthrough::{
         pcie, persistence, reboot, remember,
         report::Report,
     },
+    fault::{Code, Fault},
     session::Session,
     usb,
 };
@@ -51,16 +52,27 @@ fn session(cli: &Cli) -> Result<Session> {
 }
 
 fn told(session: &Session) -> Result<u8> {
-    let entries = history::last(&session.host, SHOWN);
+    let (entries, damaged) = history::read(&session.host)?;
+    if damaged > 0 {
+        session.log.warn(&format!("lines of the history that cannot be understood, and are left out: {damaged}"));
+    }
+    let trend = history::trend(&entries, history::now());
+    let shown = &entries[entries.len().saturating_sub(SHOWN)..];
     if session.output.is_json() {
-        session.output.json(&json!({ "history": entries }))?;
+        session.output.json(&json!({ "history": shown, "trend": trend }))?;
     } else {
-        session.output.text(&history::text(&entries));
+        session.output.text(&history::text(shown, &trend));
     }
     Ok(0)
 }
 
+/// Without sysfs nothing is known, which is not the same as no Coral.
+fn require_sysfs(session: &Session) -> Result<()> {
+    if session.host.at("sys/bus").is_dir() { Ok(()) } else { session.require_bus("usb") }
+}
+
 fn guest(session: &Session) -> Result<u8> {
+    require_sysfs(session)?;
     let seen = inside::look(&session.host);
     if session.output.is_json() {
         session.output.json(&seen.document())?;
@@ -88,9 +100,10 @@ fn check(session: &Session, cli: &Cli) -> Result<u8> {
 pub fn nagios(cli: &Cli) -> ExitCode {
     let outcome = session(cli).and_then(|session| {
         let (report, _) = examined(&session, cli)?;
+        // First, since what fails there makes another line of it, and there is to be one.
+        published(&session, cli, &report)?;
         let (line, code) = plugin::line(&report);
         session.output.text(&line);
-        published(&session, cli, &report)?;
         session.output.check()?;
         Ok(code)
     });
@@ -105,35 +118,59 @@ pub fn nagios(cli: &Cli) -> ExitCode {
 
 fn examined(session: &Session, cli: &Cli) -> Result<(Report, u8)> {
     session.warn_unless_root();
-    if cli.fixes() {
-        session.require_root()?;
-        for healed in usb::heal(session)? {
-            session.log.change(&healed);
-        }
-    }
+    require_sysfs(session)?;
+    let healed = if cli.fixes() { heal(session)? } else { true };
     let wanted = Wanted { vm: cli.vm, port: cli.port.clone(), ask_guests: !cli.no_guest, resets_allowed: cli.resets };
     let seen = collect(session, &wanted)?;
     for problem in &seen.problems {
         session.log.info(&format!("warning: {problem}"));
     }
-    let mut corals: Vec<_> = seen.cases.into_iter().map(Patient::new).collect();
+    let mut corals = Patient::all(seen.cases);
+    if cli.fixes() || cli.notify || cli.metrics.is_some() {
+        // Before anything is done, so that one which does not come back is missed.
+        remember(session, &corals);
+    }
     if cli.fixes() {
         for patient in &mut corals {
             treat(session, cli, &wanted, patient)?;
         }
-    }
-    if cli.fixes() || cli.notify || cli.metrics.is_some() {
         remember(session, &corals);
     }
+    let whole = cli.vm.is_none() && cli.port.is_none();
+    let past = history::read(&session.host).map(|(entries, _)| history::trend(&entries, history::now()));
     let report = Report {
         corals,
-        pcie: if cli.vm.is_none() && cli.port.is_none() { pcie::corals(&session.host) } else { Vec::new() },
+        pcie: if whole { pcie::corals(&session.host) } else { Vec::new() },
         persistence: persistence::look(&session.host),
         problems: seen.problems,
+        past: past.unwrap_or_default(),
+        whole,
+        cures: cli.fixes(),
         treated: cli.fixes() && !session.dry_run,
     };
-    let code = report.code();
+    let code = report.code().max(u8::from(!healed));
     Ok((report, code))
+}
+
+/// What runs that died left off; whether it is on again. What cannot be had now, as another VM is being backed up, keeps
+/// nobody from looking, unless the kernel does not answer.
+fn heal(session: &Session) -> Result<bool> {
+    session.require_root()?;
+    match usb::heal(session) {
+        Ok(healed) => {
+            for what in &healed {
+                session.log.change(what);
+            }
+            Ok(true)
+        }
+        Err(error) if Fault::code_of(&error) == Code::Wedged => Err(error),
+        Err(error) => {
+            let next = Fault::of(&error).and_then(|fault| fault.next.as_ref());
+            let next = next.map(|next| format!("; next: {next}")).unwrap_or_default();
+            session.log.warn(&format!("{error:#}{next}"));
+            Ok(false)
+        }
+    }
 }
 
 fn treat(session: &Session, cli: &Cli, wanted: &Wanted, patient: &mut Patient) -> Result<()> {

@@ -1,16 +1,16 @@
-//! Places where a Coral should be and is not, and controllers that a VM was given as a whole.
+//! Places where a Coral should be and is not.
 
 use super::{
     collect::{Case, Wanted, held},
-    evidence::{Evidence, Form, VmSide},
+    evidence::Evidence,
     host_side,
     lines::Line,
-    seen,
+    seen, whole,
 };
 use crate::{
     host::Host,
-    pci,
     pve::{RunningVm, VmConfig},
+    session::Session,
     usb::UsbDevice,
 };
 
@@ -69,7 +69,11 @@ impl Looked<'_> {
             cases.push(Case { evidence, passed: vec![Some(line.passed.clone())] });
         }
         if all.is_empty() && wanted.port.is_none() {
-            cases.extend(self.whole_controllers());
+            // Not behind a controller that nobody can look at, if its place is one that the host sees.
+            let seen = |port: &String| UsbDevice::new(host, port.as_str()).controller().is_some();
+            let here =
+                known.iter().any(seen) || lines.iter().filter_map(Line::port).any(|port| seen(&port) && empty(&port));
+            cases.extend(whole::controllers(self, !here));
         }
         if cases.is_empty() && alone {
             let port = wanted.port.clone().or_else(|| known.first().cloned());
@@ -84,32 +88,43 @@ impl Looked<'_> {
         }
         cases
     }
+}
 
-    /// Running VMs that were given a whole USB controller, which may have the Coral on it.
-    fn whole_controllers(&self) -> Option<Case> {
-        let Self { host, wanted, running, configs, .. } = *self;
-        let of_vm = |vm: &&RunningVm| wanted.vm.is_none_or(|vmid| vmid == vm.vmid);
-        let is_usb = |function: &pci::Address| pci::Device::new(host, *function).class() >> 8 == 0x0c03;
-        let with = running
-            .iter()
-            .filter(of_vm)
-            .filter_map(|vm| Some((vm, vm.passed.iter().find(|function| is_usb(function))?)));
-        let with = with
-            .filter_map(|(vm, function)| Some((vm, function, configs.iter().find(|config| config.vmid == vm.vmid)?)));
-        let side = |(vm, function, config): (&RunningVm, &pci::Address, &VmConfig)| VmSide {
-            vmid: vm.vmid,
-            name: config.name.clone(),
-            key: "hostpci".into(),
-            form: Form::Controller,
-            source: function.to_string(),
-            fits: true,
-            lock: config.lock.clone(),
-            pid: Some(vm.pid),
-            given: 1,
-            ..VmSide::default()
-        };
-        let vms: Vec<_> = with.map(side).collect();
-        let passed = vec![None; vms.len()];
-        (!vms.is_empty()).then(|| Case { evidence: Evidence { vms, ..Evidence::default() }, passed })
+/// A Coral that was there a moment ago and is nowhere now.
+pub(super) fn gone(session: &Session, was: Case) -> Case {
+    let Some(side) = was.evidence.host else { return was };
+    let because = Some("it was there before it was treated".to_owned());
+    let missed = host_side::missed(&session.host, Some(side.port), because);
+    Case { evidence: Evidence { host: None, missed, ..was.evidence }, passed: was.passed }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::Config,
+        coral::{
+            diagnose::{diagnose, samples},
+            finding::State,
+        },
+        deadline::Deadline,
+        log::Log,
+        report::Output,
+    };
+    use std::time::Duration;
+
+    #[test]
+    fn what_was_there_and_did_not_come_back_is_absent_and_not_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let deadline = Deadline::after(Duration::from_secs(20));
+        let session =
+            Session::new(Host::new(dir.path()), Config::default(), deadline, Log::new("test", -2), Output::new(true));
+        let was = Case { evidence: samples::healthy(), ..Case::default() };
+        let now = gone(&session, was).evidence;
+        let found = diagnose(&now);
+        assert_eq!(found[0].state, State::HostAbsent);
+        assert!(found[0].text.ends_with("at 2-3 (it was there before it was treated)"), "{}", found[0].text);
+        // And stays so.
+        assert_eq!(gone(&session, Case { evidence: now.clone(), ..Case::default() }).evidence, now);
     }
 }

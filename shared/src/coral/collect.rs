@@ -6,7 +6,7 @@ use super::{
     guests::Questions,
     host_side,
     lines::{Line, lines},
-    pcie, seen,
+    pcie, seen, whole,
 };
 use crate::{
     fault::Fault,
@@ -73,6 +73,9 @@ pub fn collect(session: &Session, wanted: &Wanted) -> Result<Seen> {
     }
     let lines = lines(host, &configs);
     let mut cases: Vec<_> = corals.iter().filter_map(|coral| present(coral, &all, &lines, &qemus)).collect();
+    for case in &mut cases {
+        whole::complete(host, &configs, &running, case);
+    }
     share(&mut cases);
     if let Some(vmid) = wanted.vm {
         for case in &mut cases {
@@ -112,7 +115,11 @@ fn configurations(host: &Host, wanted: &Wanted) -> Result<(Vec<VmConfig>, Vec<St
         configs.insert(0, asked);
         return Ok((configs, Vec::new()));
     }
-    Ok((configs, errors.iter().map(|(_, error)| format!("{error:#}")).collect()))
+    let mut problems: Vec<_> = errors.iter().map(|(_, error)| format!("{error:#}")).collect();
+    // Where Proxmox VE is, its configurations not being there does not mean that there are no VMs.
+    let absent = pve::require_configs(host).err().filter(|_| host.pve().is_dir());
+    problems.extend(absent.map(|error| format!("{error:#}")));
+    Ok((configs, problems))
 }
 
 /// Leaves out what other VMs are given.
@@ -166,7 +173,6 @@ fn present(coral: &UsbDevice<'_>, all: &[UsbDevice<'_>], lines: &[Line<'_>], qem
     let keys: Vec<_> = found.iter().filter(only).map(|(_, line)| (line.config.vmid, &line.passed.usb)).collect();
     found.sort_by_key(|(fits, line)| (line.config.vmid, !fits, line.form));
     found.dedup_by_key(|(_, line)| line.config.vmid);
-    side.holders = host_side::holders(coral, qemus, found.is_empty());
     let mut vms: Vec<_> = found
         .iter()
         .map(|(fits, line)| {
@@ -177,6 +183,9 @@ fn present(coral: &UsbDevice<'_>, all: &[UsbDevice<'_>], lines: &[Line<'_>], qem
             (vm, Some(line.passed.clone()))
         })
         .collect();
+    // Where no QEMU has it, somebody else may.
+    let everybody = vms.iter().all(|(vm, _)| vm.handle != HandleSide::Live);
+    side.holders = host_side::holders(coral, qemus, everybody);
     vms.sort_by_key(|(vm, _)| (rank(vm), vm.vmid));
     let (vms, passed) = vms.into_iter().unzip();
     Some(Case { evidence: Evidence { host: Some(side), vms, ..Evidence::default() }, passed })

@@ -85,11 +85,12 @@ fn inside_only(vms: &[&VmSide]) -> Finding {
     let unknown: Vec<_> = vms.iter().filter(|vm| !matches!(vm.guest, Guest::Lists(_))).copied().collect();
     if let Some(vm) = unknown.first() {
         let why = match &vm.guest {
+            _ if vm.pid.is_none() => "it does not run",
             Guest::Unknown(why) => why.as_str(),
             _ => "it was not asked",
         };
         let text = format!("{about} to {}; whether the Coral is there is not known: {why}", names(&unknown));
-        let next = ask_agent(vm.vmid, why);
+        let next = if vm.pid.is_none() { start(vm.vmid) } else { ask_agent(vm.vmid, why) };
         return Finding::new(State::GuestUnknown, Severity::Warning, text).next(next);
     }
     let text = format!("the host lists no Coral; {about} to {}, whose guest lists none either", names(vms));
@@ -120,8 +121,7 @@ fn present(evidence: &Evidence, host: &HostSide, found: &mut Vec<Finding>) {
         let text = format!(
             "{port} runs at {speed} Mb/s instead of {FULL_SPEED}: a USB 2 cable, hub or socket, or a bad contact"
         );
-        let next = format!("another cable or a blue socket; or: usb-reset {port} --rung port");
-        found.push(Finding::new(State::WrongSpeed, Severity::Warning, text).next(next));
+        found.push(Finding::new(State::WrongSpeed, Severity::Warning, text).next(faster(port)));
     }
     match evidence.vms.split_first() {
         None => host_only(evidence, host, found),
@@ -137,8 +137,17 @@ fn present(evidence: &Evidence, host: &HostSide, found: &mut Vec<Finding>) {
     found.extend(degraded(evidence, host));
 }
 
+fn start(vmid: u32) -> String {
+    format!("qm start {vmid}")
+}
+
 fn fix(port: &str) -> String {
     format!("coral-check --fix --port {port}")
+}
+
+/// What brings it back to the fast half of its socket.
+fn faster(port: &str) -> String {
+    format!("another cable or a blue socket; or: usb-reset {port} --rung port")
 }
 
 fn host_only(evidence: &Evidence, host: &HostSide, found: &mut Vec<Finding>) {
@@ -181,7 +190,7 @@ fn fragile(evidence: &Evidence, host: &HostSide, found: &mut Vec<Finding>) {
                 }
                 _ => format!("{line}: PVE compares ids, and refuses the next start when its id has changed"),
             },
-            (Form::Port, _) if !vm.fits && host.peer.as_deref() == Some(vm.source.as_str()) => {
+            (Form::Port, _) if !vm.fits && vm.is_at_peer(Some(host)) => {
                 format!("{line}, the other half of its socket: it is not given what comes up at {}", host.port)
             }
             (Form::Port, _) if !vm.fits => format!("{line}, which is empty, while it is at {} now", host.port),
@@ -197,8 +206,8 @@ fn fragile(evidence: &Evidence, host: &HostSide, found: &mut Vec<Finding>) {
         };
         // What comes up at the wrong speed belongs back to where it was.
         let finding = Finding::new(State::ConfigFragile, Severity::Warning, &text);
-        if vm.form == Form::Port && host.peer.as_deref() == Some(vm.source.as_str()) {
-            found.push(finding);
+        if vm.is_at_peer(Some(host)) {
+            found.push(finding.next(faster(&host.port)));
             continue;
         }
         found.push(finding.next(vm.by_port(&host.port)));
@@ -208,7 +217,7 @@ fn fragile(evidence: &Evidence, host: &HostSide, found: &mut Vec<Finding>) {
 fn vm_side(host: &HostSide, vm: &VmSide, found: &mut Vec<Finding>) {
     if vm.pid.is_none() {
         let text = format!("{} does not run", vm.title());
-        return found.push(Finding::new(State::VmStopped, Severity::Ok, text).next(format!("qm start {}", vm.vmid)));
+        return found.push(Finding::new(State::VmStopped, Severity::Ok, text).next(start(vm.vmid)));
     }
     let told = vm.qemu.as_ref().and_then(|told| told.as_ref().ok());
     match &vm.handle {
@@ -224,6 +233,7 @@ fn vm_side(host: &HostSide, vm: &VmSide, found: &mut Vec<Finding>) {
             let next = match host.holders.iter().filter_map(|holder| holder.vmid).find(|vmid| *vmid != vm.vmid) {
                 Some(other) => format!("qm config {other}"),
                 None if vm.fits => fix(&host.port),
+                None if vm.is_at_peer(Some(host)) => faster(&host.port),
                 None => vm.by_port(&host.port),
             };
             return found.push(Finding::new(State::QemuDetached, Severity::Critical, text).next(next));
@@ -239,7 +249,7 @@ fn vm_side(host: &HostSide, vm: &VmSide, found: &mut Vec<Finding>) {
         }
         HandleSide::Unknown(why) => {
             let text = format!("whether the QEMU of {} holds a live handle is not known: {why}", vm.title());
-            found.push(Finding::new(State::GuestUnknown, Severity::Warning, text));
+            found.push(Finding::new(State::GuestUnknown, Severity::Warning, text).next("usb-reset list"));
         }
         HandleSide::Live => {}
     }
@@ -255,6 +265,9 @@ fn why_detached(host: &HostSide, vm: &VmSide) -> String {
     let mut why = String::new();
     if let Some(other) = host.holders.iter().find(|holder| holder.vmid.is_some_and(|vmid| vmid != vm.vmid)) {
         return format!(": {} has it", other.title());
+    }
+    if let Some(user) = host.holders.iter().find(|holder| holder.vmid.is_none()) {
+        why.push_str(&format!(": {} has it open", user.title()));
     }
     if !vm.fits {
         why.push_str(&format!(": {} does not mean {} at {}", vm.line(), host.id, host.port));

@@ -133,6 +133,10 @@ const CASES: &[(&str, State, Severity, Change)] = &[
     }),
     ("a whole controller, listed", State::Ok, Severity::Ok, |e| whole(e, Guest::Lists(vec![READY]))),
     ("a whole controller, not listed", State::GuestMissing, Severity::Critical, |e| whole(e, Guest::Lists(vec![]))),
+    ("a whole controller, of a VM that is off", State::GuestUnknown, Severity::Warning, |e| {
+        whole(e, Guest::NotAsked);
+        stopped(&mut e.vms[0]);
+    }),
     ("a whole controller, no answer", State::GuestUnknown, Severity::Warning, |e| {
         whole(e, Guest::Unknown("no agent".into()));
     }),
@@ -192,6 +196,11 @@ fn the_sentence_carries_the_evidence() {
         host(e).holders = vec![holder(276)];
     });
     assert_eq!(other, "the QEMU of VM 275 (frigate) does not hold it: VM 276 (pid 4711) has it");
+    let used = text(|e| {
+        e.vms[0].handle = HandleSide::None;
+        host(e).holders = vec![HolderSide { pid: 812, command: "python3".into(), vmid: None }];
+    });
+    assert_eq!(used, "the QEMU of VM 275 (frigate) does not hold it: pid 812 (python3) has it open");
     let instead = text(|e| {
         *e = absent();
         e.missed.instead = Some(KEYBOARD.to_string());
@@ -273,6 +282,10 @@ proptest! {
         let found = diagnose(&evidence);
         prop_assert!(!found.is_empty());
         let _ = crate::coral::cure::rungs(&evidence, &found, true);
+        // What is not treated is told as left, whatever it is.
+        let treated = !crate::coral::cure::rungs(&evidence, &found, false).is_empty();
+        let left = !crate::coral::left::left(&evidence, &found, false).is_empty();
+        prop_assert_eq!(worst(&found).1 > Severity::Ok, treated || left, "{:?}", found);
         let _ = crate::coral::offer::advice(&evidence, &found, false);
     }
 

@@ -173,6 +173,11 @@ pub struct VmSide {
 }
 
 impl VmSide {
+    /// Whether it is named by the other half of the socket where the Coral is now.
+    pub fn is_at_peer(&self, host: Option<&HostSide>) -> bool {
+        self.form == Form::Port && host.and_then(|host| host.peer.as_ref()) == Some(&self.source)
+    }
+
     /// How it is called.
     pub fn title(&self) -> String {
         if self.name.is_empty() { format!("VM {}", self.vmid) } else { format!("VM {} ({})", self.vmid, self.name) }

@@ -1,95 +1,34 @@
 //! Cures, one rung at a time: after each the Coral is looked at again, and only that is believed.
 
 use super::{
+    absent::gone,
     collect::{Case, Wanted, collect},
     cure::{replugged, rungs},
     diagnose::diagnose,
     evidence::Evidence,
-    finding::{Finding, Severity, State, worst},
+    finding::State,
     history,
 };
 use crate::{
     fault::{Code, Fault},
     session::Session,
     usb::{
-        UsbDevice, replug,
+        Port, UsbDevice, replug,
         reset::{Consent, Outcome, Rung, climb},
     },
 };
 use anyhow::Result;
-use serde::{Deserialize, Serialize};
 use std::{
     thread,
     time::{Duration, Instant},
 };
 
+pub use super::patient::{Action, Patient};
+
 /// How long a guest may take to see what was plugged in.
 const SETTLE: Duration = Duration::from_secs(10);
 /// How often is looked meanwhile.
 const TICK: Duration = Duration::from_secs(2);
-
-/// Something that was done, and what came of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Action {
-    /// A rung of the ladder, or `vm-reboot`.
-    pub rung: String,
-    /// `worked`, `failed`, `refused`, `skipped`.
-    pub result: String,
-    /// How that is known, or why.
-    pub detail: String,
-}
-
-/// One Coral, with what was found and done.
-#[derive(Debug, Default)]
-pub struct Patient {
-    /// What is known, now.
-    pub case: Case,
-    /// What that means.
-    pub findings: Vec<Finding>,
-    /// What was done.
-    pub actions: Vec<Action>,
-    /// The state before anything was done.
-    pub before: Option<State>,
-    /// The error that a cure ended with.
-    pub fault: Option<Fault>,
-}
-
-impl Patient {
-    /// A Coral that was just looked at.
-    pub fn new(case: Case) -> Self {
-        let findings = diagnose(&case.evidence);
-        Self { case, findings, ..Self::default() }
-    }
-
-    /// What is known of it.
-    pub fn evidence(&self) -> &Evidence {
-        &self.case.evidence
-    }
-
-    /// The worst that was found.
-    pub fn state(&self) -> (State, Severity) {
-        worst(&self.findings)
-    }
-
-    /// What it is called.
-    pub fn name(&self) -> String {
-        let evidence = self.evidence();
-        let port = evidence.host.as_ref().map(|host| &host.port).or(evidence.missed.port.as_ref());
-        let vm = || evidence.vms.first().map(|vm| format!("vm{}", vm.vmid));
-        port.cloned().or_else(vm).unwrap_or_else(|| "usb".into())
-    }
-
-    pub(super) fn note(&mut self, session: &Session, rung: &str, outcome: &Outcome) {
-        let (result, detail) = match outcome {
-            Outcome::Worked(how) => ("worked", how),
-            Outcome::Failed(why) => ("failed", why),
-            Outcome::Refused(why) => ("refused", why),
-            Outcome::Skipped(why) => ("skipped", why),
-        };
-        session.log.info(&format!("{}: {rung} {result}: {detail}", self.name()));
-        self.actions.push(Action { rung: rung.into(), result: result.into(), detail: detail.clone() });
-    }
-}
 
 /// Cures with what touches only the Coral; `force` although nothing was found. Afterwards the patient is as it is then.
 pub fn cure(session: &Session, wanted: &Wanted, patient: &mut Patient, force: bool) -> Result<()> {
@@ -126,18 +65,26 @@ pub fn cure(session: &Session, wanted: &Wanted, patient: &mut Patient, force: bo
         }
         patient.note(session, word(*rung), &outcome);
         // The kernel does not answer, somebody else is at work on it, or it would harm: the next rung would be no better.
-        if patient.fault.as_ref().is_some_and(|fault| fault.code != Code::Problem) {
+        if patient.fault.as_ref().is_some_and(ends_it) {
             break;
         }
         let settle = if matches!(outcome, Outcome::Worked(_)) { SETTLE } else { Duration::ZERO };
         look_again(session, wanted, patient, settle)?;
-        let cured = rungs(patient.evidence(), &patient.findings, false).is_empty();
+        let there = patient.evidence().host.is_some();
+        let cured = there && rungs(patient.evidence(), &patient.findings, false).is_empty();
         if cured && (!force || *rung != Rung::Power) {
             break;
         }
     }
     end(session, patient, &begun);
     Ok(())
+}
+
+/// Whether after this nothing else is to be tried. Not where a re-plug is refused for the place that the device has in QEMU,
+/// which a reset from outside keeps, and a reboot as well: then that is what it names.
+pub(super) fn ends_it(fault: &Fault) -> bool {
+    let rebooting = || fault.next.as_ref().is_some_and(|next| next.starts_with("qm reboot"));
+    fault.code != Code::Problem && !(fault.code == Code::Refused && rebooting())
 }
 
 /// One recovery: when it began, what was found then, and how much had been done before.
@@ -188,8 +135,11 @@ pub fn word(rung: Rung) -> &'static str {
 
 fn climb_one(session: &Session, patient: &Patient, rung: Rung) -> Result<Outcome> {
     let evidence = patient.evidence();
-    let Some(host) = &evidence.host else { return Ok(Outcome::Skipped("the host does not list it".into())) };
-    let device = UsbDevice::new(&session.host, host.port.as_str());
+    // One that fell off in a cure is called back by its port.
+    let Some(port) = place(evidence).filter(|_| evidence.host.is_some() || rung == Rung::Port) else {
+        return Ok(Outcome::Skipped("the host does not list it".into()));
+    };
+    let device = UsbDevice::new(&session.host, port);
     if rung == Rung::Replug {
         let passed = replugged(evidence).and(patient.case.passed.first().cloned().flatten());
         let Some(passed) = passed else { return Ok(Outcome::Skipped("no running VM is given it".into())) };
@@ -216,10 +166,15 @@ pub(super) fn look_again(session: &Session, wanted: &Wanted, patient: &mut Patie
     let until = session.deadline.within(if session.host.is_live() { settle } else { Duration::ZERO });
     loop {
         let seen = collect(session, wanted)?;
-        if let Some(case) = same(seen.cases, patient.evidence()) {
-            patient.findings = diagnose(&case.evidence);
-            patient.case = case;
-        }
+        let was = std::mem::take(&mut patient.case);
+        // What is nowhere any more is gone, not as it was.
+        let peer = place(&was.evidence).and_then(|port| Port::of(&session.host, &port)?.peer());
+        let peer = peer.map(|peer| peer.name);
+        patient.case = match same(seen.cases, &was.evidence, peer.as_deref(), &patient.others) {
+            Some(case) => case,
+            None => gone(session, was),
+        };
+        patient.findings = diagnose(patient.evidence());
         let open = !rungs(patient.evidence(), &patient.findings, false).is_empty() || patient.evidence().host.is_none();
         if !open || until.remaining() < TICK {
             return Ok(());
@@ -228,18 +183,76 @@ pub(super) fn look_again(session: &Session, wanted: &Wanted, patient: &mut Patie
     }
 }
 
+/// Where it is, or was.
+fn place(evidence: &Evidence) -> Option<String> {
+    evidence.host.as_ref().map(|host| host.port.clone()).or_else(|| evidence.missed.port.clone())
+}
+
 /// The same Coral: on its port, on the other half of its socket, or the only one of the same VM.
-fn same(cases: Vec<Case>, before: &Evidence) -> Option<Case> {
-    let port = |evidence: &Evidence| {
-        evidence.host.as_ref().map(|host| host.port.clone()).or_else(|| evidence.missed.port.clone())
-    };
+fn same(cases: Vec<Case>, before: &Evidence, peer: Option<&str>, others: &[String]) -> Option<Case> {
     let vm = |evidence: &Evidence| evidence.vms.first().map(|vm| vm.vmid);
-    let was = port(before);
-    let peer = before.host.as_ref().and_then(|host| host.peer.clone());
-    let score = |case: &Case| match port(&case.evidence) {
+    let was = place(before);
+    let score = |case: &Case| match place(&case.evidence) {
         here if here.is_some() && here == was => 3,
-        here if here.is_some() && here == peer => 2,
-        _ => u8::from(vm(&case.evidence) == vm(before)),
+        here if here.is_some() && here.as_deref() == peer => 2,
+        Some(here) if others.contains(&here) => 0,
+        _ => u8::from(vm(before).is_some() && vm(&case.evidence) == vm(before)),
     };
     cases.into_iter().max_by_key(score).filter(|case| score(case) > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{config::Config, coral::diagnose::samples, deadline::Deadline, host::Host, log::Log, report::Output};
+    use std::{fs, os::unix::fs::symlink};
+
+    fn at(port: &str, vm: bool) -> Case {
+        let mut evidence = samples::healthy();
+        samples::host(&mut evidence).port = port.into();
+        evidence.vms.retain(|_| vm);
+        Case { evidence, ..Case::default() }
+    }
+
+    fn port_of(found: Option<Case>) -> Option<String> {
+        found.and_then(|case| case.evidence.host).map(|host| host.port)
+    }
+
+    #[test]
+    fn one_that_fell_off_in_a_cure_is_called_back_by_its_port() {
+        let dir = tempfile::tempdir().unwrap();
+        let host = Host::new(dir.path());
+        let root = host.at("sys/devices/pci0000:00/0000:03:00.0/usb2");
+        let switch = host.usb_devices().join("2-0:1.0/usb2-port3/disable");
+        for path in [&root, switch.parent().unwrap()] {
+            fs::create_dir_all(path).unwrap();
+        }
+        fs::write(&switch, "0\n").unwrap();
+        symlink(&root, host.usb_devices().join("usb2")).unwrap();
+        let deadline = Deadline::after(Duration::from_secs(20));
+        let mut session = Session::new(host, Config::default(), deadline, Log::new("test", -2), Output::new(true));
+        session.dry_run = true;
+        let fell_off = Patient::new(Case { evidence: samples::absent(), ..Case::default() });
+        for rung in [Rung::Power, Rung::Replug, Rung::Ioctl] {
+            let skipped = Outcome::Skipped("the host does not list it".into());
+            assert_eq!(climb_one(&session, &fell_off, rung).unwrap(), skipped);
+        }
+        assert!(session.planned().is_empty());
+        climb_one(&session, &fell_off, Rung::Port).unwrap();
+        assert_eq!(session.planned().len(), 2, "{:?}", session.planned());
+    }
+
+    #[test]
+    fn nobody_elses_health_is_taken_for_a_cure() {
+        let others = ["1-1".to_owned()];
+        for vm in [true, false] {
+            let before = at("2-3", vm).evidence;
+            let look = |cases| port_of(same(cases, &before, Some("1-3"), &others));
+            assert_eq!(look(vec![at("1-1", vm), at("2-3", vm)]).as_deref(), Some("2-3"));
+            assert_eq!(look(vec![at("1-1", vm)]), None);
+            assert_eq!(look(vec![at("1-1", vm), at("1-3", vm)]).as_deref(), Some("1-3"));
+            // A controller that was bound anew may number its buses otherwise.
+            assert_eq!(look(vec![at("1-1", vm), at("4-3", vm)]).as_deref(), vm.then_some("4-3"));
+        }
+    }
 }

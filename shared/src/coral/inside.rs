@@ -1,7 +1,7 @@
 //! The view from inside a VM: information only.
 
 use super::{FULL_SPEED, host_side, pcie};
-use crate::host::Host;
+use crate::{host::Host, sysfs};
 use serde_json::{Value, json};
 
 /// What a guest sees.
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 pub struct Inside {
     corals: Vec<super::evidence::HostSide>,
     pcie: Vec<pcie::Pcie>,
+    autosuspend: Option<i64>,
 }
 
 /// Looks.
@@ -19,7 +20,9 @@ pub fn look(host: &Host) -> Inside {
         side.holders = host_side::holders(coral, &[], true);
         Some(side)
     });
-    Inside { corals: corals.collect(), pcie: pcie::corals(host) }
+    let autosuspend = sysfs::read(&host.modules().join("usbcore/parameters/autosuspend"));
+    let autosuspend = autosuspend.ok().and_then(|text| text.parse().ok());
+    Inside { corals: corals.collect(), pcie: pcie::corals(host), autosuspend }
 }
 
 impl Inside {
@@ -30,7 +33,13 @@ impl Inside {
 
     /// The document.
     pub fn document(&self) -> Value {
-        json!({ "visible": self.is_visible(), "corals": self.corals, "pcie": self.pcie, "advice": self.advice() })
+        json!({
+            "visible": self.is_visible(),
+            "corals": self.corals,
+            "pcie": self.pcie,
+            "autosuspend_seconds": self.autosuspend,
+            "advice": self.advice(),
+        })
     }
 
     /// What to try.
@@ -72,6 +81,16 @@ impl Inside {
         }
         if !self.is_visible() {
             text.push_str("no Coral is visible in this VM\n");
+            let seconds = self.autosuspend.map_or_else(
+                || "not known".into(),
+                |seconds| match seconds {
+                    ..0 => "never".to_owned(),
+                    seconds => format!("after {seconds} s"),
+                },
+            );
+            text.push_str(&format!(
+                "  the kernel lets a USB device that may sleep do so: {seconds} (usbcore.autosuspend)\n"
+            ));
             self.advice().iter().for_each(|line| text.push_str(&format!("  {line}\n")));
         }
         text

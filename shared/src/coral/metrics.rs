@@ -3,7 +3,7 @@
 use super::{budget, evidence::HandleSide, finding::State, history, report::Report};
 use crate::{fault::Fault, host::Host, session::Session, state};
 use anyhow::{Context, Result};
-use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt, path::Path};
 
 /// A metric: its name, what it means, and its samples (labels and value).
 type Family = (&'static str, &'static str, Vec<(Vec<(&'static str, String)>, String)>);
@@ -42,6 +42,9 @@ fn families(host: &Host, report: &Report) -> Vec<Family> {
     let mut seen: Family =
         ("pve_hooks_coral_guest_visible", "1 where the guest lists it; absent where not known", Vec::new());
     let mut reboots: Family = ("pve_hooks_coral_auto_reboots_last_hour", "Reboots out of the budget", Vec::new());
+    let mut treated: Family =
+        ("pve_hooks_coral_recoveries_last_day", "How often it was treated in the last 24 hours", Vec::new());
+    let past = history::read(host).map(|(entries, _)| history::trend(&entries, history::now())).ok();
     let mut pcie: Family =
         ("pve_hooks_coral_pcie_severity", "0 ok, 1 warning, 2 critical: a Coral on PCIe", Vec::new());
     let mut temp: Family = ("pve_hooks_coral_pcie_temperature_celsius", "Temperature of a Coral on PCIe", Vec::new());
@@ -54,6 +57,10 @@ fn families(host: &Host, report: &Report) -> Vec<Family> {
             states.2.push((labels, u8::from(*other == state).to_string()));
         }
         severity.2.push((port(), (grade as u8).to_string()));
+        if let Some(past) = &past {
+            let own = past.iter().find(|trend| trend.port == patient.name());
+            treated.2.push((port(), own.map_or(0, |trend| trend.last_day).to_string()));
+        }
         let known = evidence.host.as_ref().and_then(|host| host.speed_mbps);
         speed.2.extend(known.map(|speed| (port(), speed.to_string())));
         if let Some(events) = &evidence.events {
@@ -82,17 +89,21 @@ fn families(host: &Host, report: &Report) -> Vec<Family> {
         "When this file was written: one that grows old says nothing any more",
         vec![(Vec::new(), history::now().to_string())],
     );
-    vec![states, severity, speed, resets, errors, live, seen, reboots, pcie, temp, run]
+    vec![states, severity, speed, resets, errors, live, seen, reboots, treated, pcie, temp, run]
 }
 
 fn text(host: &Host, report: &Report) -> String {
     let mut text = String::new();
     for (name, help, samples) in families(host, report).into_iter().filter(|(_, _, samples)| !samples.is_empty()) {
         text.push_str(&format!("# HELP {name} {help}.\n# TYPE {name} gauge\n"));
+        // node_exporter drops the whole file where one series is there twice: two places without a port, of one VM.
+        let mut written = BTreeSet::new();
         for (labels, value) in samples {
             let labels: Vec<_> = labels.iter().map(|(key, value)| format!("{key}=\"{}\"", escaped(value))).collect();
             let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
-            text.push_str(&format!("{name}{labels} {value}\n"));
+            if written.insert(labels.clone()) {
+                text.push_str(&format!("{name}{labels} {value}\n"));
+            }
         }
     }
     text
@@ -126,6 +137,9 @@ mod tests {
             pcie: pcie::corals(host),
             persistence: persistence::look(host),
             problems: vec![],
+            past: vec![],
+            whole: true,
+            cures: false,
             treated: false,
         }
     }
@@ -151,6 +165,22 @@ mod tests {
             let (series, value) = line.rsplit_once(' ').unwrap();
             assert!((series.ends_with('}') || series.ends_with("_seconds")) && value.parse::<f64>().is_ok(), "{line}");
         }
+    }
+
+    #[test]
+    fn no_series_is_there_twice_and_recoveries_are_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        let host = Host::new(dir.path());
+        let mut report = report(&host, samples::healthy());
+        report.corals.push(Patient::new(Case { evidence: samples::healthy(), passed: vec![] }));
+        let text = text(&host, &report);
+        let mut series: Vec<_> =
+            text.lines().filter_map(|line| line.rsplit_once(' ')).map(|(series, _)| series).collect();
+        let all = series.len();
+        series.sort_unstable();
+        series.dedup();
+        assert_eq!(series.len(), all, "{text}");
+        assert!(text.contains("pve_hooks_coral_recoveries_last_day{port=\"2-3\"} 0\n"), "{text}");
     }
 
     #[test]

@@ -17,17 +17,20 @@ mod guests;
 pub mod history;
 mod host_side;
 pub mod inside;
+pub mod left;
 mod lines;
 pub mod metrics;
 pub mod nagios;
 pub mod notify;
 pub mod offer;
+mod patient;
 pub mod pcie;
 pub mod persistence;
 pub mod reboot;
 pub mod report;
 mod screen;
 mod seen;
+mod whole;
 
 use crate::{session::Session, usb::UsbId};
 

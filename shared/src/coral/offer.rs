@@ -1,7 +1,7 @@
 //! What touches more than the Coral, and so is only offered; and what to type after all.
 
 use super::{
-    evidence::Evidence,
+    evidence::{Evidence, VmSide},
     finding::{Finding, State},
 };
 use crate::usb::XHCI;
@@ -43,13 +43,38 @@ impl Offer {
     }
 }
 
-/// What a reboot of the VM would cure. What is merely unknown is never among it.
-pub fn reboot_cures(evidence: &Evidence, findings: &[Finding]) -> Option<u32> {
+/// The running VM that has lost it, or has one that hangs. What is merely unknown is no loss.
+fn loser<'e>(evidence: &'e Evidence, findings: &[Finding]) -> Option<&'e VmSide> {
     let host = evidence.host.as_ref()?;
     let vm = evidence.vms.first().filter(|vm| vm.pid.is_some())?;
     let elsewhere = host.holders.iter().any(|holder| holder.vmid.is_some_and(|vmid| vmid != vm.vmid));
     let found = findings.iter().any(|finding| finding.state == State::Hung || finding.is_lost());
-    (found && !elsewhere).then_some(vm.vmid)
+    (found && !elsewhere).then_some(vm)
+}
+
+/// What a reboot of the VM would cure, as its configuration is now.
+pub fn reboot_cures(evidence: &Evidence, findings: &[Finding]) -> Option<u32> {
+    let vm = loser(evidence, findings)?;
+    keeps_out(evidence, vm).is_none().then_some(vm.vmid)
+}
+
+/// Why a reboot would leave the VM that lost it without it, or even off; `None` where it would not, or none has lost it.
+pub fn reboot_is_vain(evidence: &Evidence, findings: &[Finding]) -> Option<String> {
+    let vm = loser(evidence, findings)?;
+    Some(format!("VM {} is not rebooted: {}", vm.vmid, keeps_out(evidence, vm)?))
+}
+
+/// What the configuration says against it.
+fn keeps_out(evidence: &Evidence, vm: &VmSide) -> Option<String> {
+    let host = evidence.host.as_ref()?;
+    if let Some(id) = vm.mapping_id.filter(|id| *id != host.id) {
+        return Some(format!(
+            "{} expects {id} while it is {} now, and PVE would not start the VM again",
+            vm.line(),
+            host.id
+        ));
+    }
+    (!vm.fits).then(|| format!("{} does not mean {} at {}", vm.line(), host.id, host.port))
 }
 
 /// What is offered, the lesser first.
@@ -88,7 +113,12 @@ pub fn advice(evidence: &Evidence, findings: &[Finding], treated: bool) -> Vec<S
     for offer in &offers {
         add(offer.command());
     }
-    let anew = treated || offers.iter().any(|offer| matches!(offer, Offer::Reboot { .. }));
+    // Once the configuration names it again, by the command above.
+    let mended = loser(evidence, findings).filter(|vm| !vm.is_at_peer(evidence.host.as_ref()));
+    if let Some(vm) = mended {
+        add(Offer::Reboot { vmid: vm.vmid }.command());
+    }
+    let anew = treated || mended.is_some();
     if let Some(vm) = evidence.vms.first().filter(|vm| vm.pid.is_some() && anew) {
         add("docker restart frigate".into());
         add("docker logs frigate 2>&1 | tail -50 | grep -i edgetpu".into());
@@ -101,8 +131,9 @@ pub fn advice(evidence: &Evidence, findings: &[Finding], treated: bool) -> Vec<S
 mod tests {
     use super::*;
     use crate::coral::{
+        BLANK,
         diagnose::{diagnose, samples},
-        evidence::{Configuration, Events, Guest, HandleSide},
+        evidence::{Configuration, Events, Form, Guest, HandleSide},
     };
 
     fn advised(evidence: &Evidence, treated: bool) -> Vec<String> {
@@ -131,6 +162,20 @@ mod tests {
         evidence.vms[0].handle = HandleSide::None;
         samples::host(&mut evidence).holders = vec![samples::holder(276)];
         assert_eq!(offers(&evidence, &diagnose(&evidence)), []);
+        // One that its configuration does not give the Coral, or with which PVE would not start it, is not helped by a reboot.
+        let mut evidence = samples::healthy();
+        evidence.vms[0].handle = HandleSide::Stale("x".into());
+        evidence.vms[0].mapping_id = Some(BLANK);
+        evidence.vms[0].form = Form::Mapping;
+        assert_eq!(offers(&evidence, &diagnose(&evidence)), []);
+        let why = reboot_is_vain(&evidence, &diagnose(&evidence)).unwrap();
+        assert!(why.ends_with("PVE would not start the VM again"), "{why}");
+        assert_eq!(advised(&evidence, true)[..2], ["qm set 275 --usb0 host=2-3", "qm reboot 275"]);
+        evidence.vms[0] = VmSide { fits: false, handle: HandleSide::None, source: "1-3".into(), ..samples::vm(275) };
+        assert_eq!(offers(&evidence, &diagnose(&evidence)), []);
+        // On the other half of its socket it is not to be given to the VM from there.
+        assert_eq!(advised(&evidence, false), ["another cable or a blue socket; or: usb-reset 2-3 --rung port"]);
+        assert_eq!(reboot_is_vain(&samples::healthy(), &diagnose(&samples::healthy())), None);
         // A second VM that is given it too is no reason to reboot the one that has it.
         let mut evidence = samples::healthy();
         evidence.vms.push(samples::vm(276));

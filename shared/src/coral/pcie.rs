@@ -15,7 +15,7 @@ const HOT: i64 = 85_000;
 const DEAD: i64 = -80_000;
 
 /// One of them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Pcie {
     /// Its address.
     pub address: String,
@@ -79,6 +79,7 @@ fn judge(apex: bool, driver: Option<&str>, status: Option<&str>, temp: Option<i6
         (None, _) if !apex => {
             (Severity::Warning, "no driver has it: gasket-dkms is not installed or does not fit the kernel")
         }
+        (_, None) => (Severity::Warning, "its driver does not say how it is"),
         _ => (Severity::Ok, "as it should be"),
     }
 }
@@ -97,6 +98,8 @@ mod tests {
             (true, Some("apex"), Some("DEAD"), None, Severity::Critical),
             (false, Some("vfio-pci"), None, None, Severity::Ok),
             (false, None, None, None, Severity::Warning),
+            (false, Some("pci-stub"), None, None, Severity::Warning),
+            (true, Some("apex"), None, Some(46_050), Severity::Warning),
         ] {
             assert_eq!(judge(apex, driver, status, temp).0, severity, "{driver:?} {status:?} {temp:?}");
         }

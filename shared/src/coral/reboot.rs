@@ -3,11 +3,12 @@
 use super::{
     budget,
     collect::Wanted,
-    fix::{Patient, Recovery, begin, end, fault_of, look_again, word},
-    offer::{Offer, reboot_cures},
+    finding::Severity,
+    fix::{Patient, Recovery, begin, end, ends_it, fault_of, look_again, word},
+    offer::{Offer, reboot_cures, reboot_is_vain},
 };
 use crate::{
-    fault::{Code, Fault},
+    fault::Fault,
     pve::{self, config_lock, qm},
     session::Session,
     usb::{
@@ -27,8 +28,14 @@ const REBOOT: Duration = Duration::from_secs(30);
 
 /// Reboots the VM without asking, where that is what is left and the budget allows it. `None` where it would cure nothing.
 pub fn reboot(session: &Session, wanted: &Wanted, patient: &mut Patient) -> Result<Option<()>> {
-    let Some(vmid) = reboot_cures(patient.evidence(), &patient.findings) else { return Ok(None) };
-    if patient.fault.as_ref().is_some_and(|fault| fault.code != Code::Problem) {
+    let Some(vmid) = reboot_cures(patient.evidence(), &patient.findings) else {
+        if let Some(why) = reboot_is_vain(patient.evidence(), &patient.findings) {
+            refuse(session, patient, why);
+        }
+        return Ok(None);
+    };
+    if let Some(why) = keeps_from_it(patient) {
+        refuse(session, patient, format!("VM {vmid} is not rebooted: {why}"));
         return Ok(None);
     }
     let begun = begin(patient);
@@ -36,7 +43,14 @@ pub fn reboot(session: &Session, wanted: &Wanted, patient: &mut Patient) -> Resu
         session.would(&format!("run qm reboot {vmid}, if nothing else helped"));
         return Ok(Some(()));
     }
-    let nth = may_reboot(session, vmid)?;
+    let nth = match may_reboot(session, vmid) {
+        Ok(nth) => nth,
+        Err(error) => {
+            patient.fault.get_or_insert_with(|| fault_of(&error));
+            refuse(session, patient, format!("{error:#}"));
+            return Ok(None);
+        }
+    };
     session.log.change(&format!(
         "VM {vmid}: reboot {nth} of {} in this hour, for the Coral {}",
         budget::MOST,
@@ -44,6 +58,24 @@ pub fn reboot(session: &Session, wanted: &Wanted, patient: &mut Patient) -> Resu
     ));
     run_reboot(session, wanted, patient, vmid, &begun)?;
     Ok(Some(()))
+}
+
+/// Says why there is no reboot, among what was done: nobody else does, where nobody watches.
+fn refuse(session: &Session, patient: &mut Patient, why: String) {
+    if session.dry_run {
+        return session.log.warn(&why);
+    }
+    patient.note(session, "vm-reboot", &Outcome::Refused(why));
+}
+
+/// What speaks against a reboot that nobody is asked about.
+fn keeps_from_it(patient: &Patient) -> Option<String> {
+    if let Some(fault) = patient.fault.as_ref().filter(|fault| ends_it(fault)) {
+        return Some(fault.what.clone());
+    }
+    // Nobody is asked on a terminal either.
+    let (state, severity) = patient.state();
+    (severity < Severity::Critical).then(|| format!("{state} is no reason for it"))
 }
 
 fn may_reboot(session: &Session, vmid: u32) -> Result<usize> {
@@ -102,5 +134,40 @@ pub fn accept(session: &Session, wanted: &Wanted, patient: &mut Patient, offer: 
             end(session, patient, &begun);
             Ok(())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::coral::{
+        collect::Case,
+        diagnose::samples,
+        evidence::{Evidence, HandleSide},
+    };
+
+    fn patient(change: impl FnOnce(&mut Evidence)) -> Patient {
+        let mut evidence = samples::healthy();
+        change(&mut evidence);
+        Patient::new(Case { evidence, ..Case::default() })
+    }
+
+    #[test]
+    fn unasked_it_is_only_for_what_is_critical_and_not_against_a_refusal() {
+        let mut stale = patient(|e| e.vms[0].handle = HandleSide::Stale("gone".into()));
+        assert_eq!(keeps_from_it(&stale), None);
+        for (fault, keeps) in [
+            (Fault::problem("QEMU has not opened it"), false),
+            // No place of its own in QEMU: a re-plug is refused, and a reboot is what it names.
+            (Fault::refused("is on the bus \"uhci.0\"").next("qm reboot 275"), false),
+            (Fault::refused("the VM is paused").next("qm resume 275"), true),
+            (Fault::busy("the VM is locked (backup)"), true),
+            (Fault::wedged("no answer").next("qm reboot 275"), true),
+        ] {
+            stale.fault = Some(fault);
+            assert_eq!(keeps_from_it(&stale).is_some(), keeps, "{:?}", stale.fault);
+        }
+        let unclaimed = patient(|e| samples::host(e).drivers = vec![None]);
+        assert_eq!(keeps_from_it(&unclaimed).as_deref(), Some("claim_lost is no reason for it"));
     }
 }

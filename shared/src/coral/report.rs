@@ -4,6 +4,8 @@ use super::{
     evidence::{HandleSide, VmSide},
     finding::Severity,
     fix::Patient,
+    history::Trend,
+    left::{Left, left},
     offer::advice,
     pcie::Pcie,
     persistence::Persistence,
@@ -22,6 +24,12 @@ pub struct Report {
     pub persistence: Persistence,
     /// Configurations that could not be understood.
     pub problems: Vec<String>,
+    /// How often which was treated lately.
+    pub past: Vec<Trend>,
+    /// Whether all Corals were looked at.
+    pub whole: bool,
+    /// Whether cures were asked for; in a dry run they are only told.
+    pub cures: bool,
     /// Whether cures were tried.
     pub treated: bool,
 }
@@ -62,6 +70,12 @@ impl Report {
         )
     }
 
+    /// What the cures leave as it is for one of them, where they were asked for.
+    pub fn left(&self, patient: &Patient) -> Vec<Left> {
+        let tried = !patient.actions.is_empty();
+        if self.cures { left(patient.evidence(), &patient.findings, tried) } else { Vec::new() }
+    }
+
     /// The document.
     pub fn document(&self) -> Value {
         let corals: Vec<_> = self.corals.iter().map(|patient| self.coral(patient)).collect();
@@ -83,6 +97,7 @@ impl Report {
             "findings": patient.findings,
             "before": patient.before,
             "actions": patient.actions,
+            "not_changed": self.left(patient),
             "advice": self.advice(patient),
         })
     }

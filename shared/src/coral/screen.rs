@@ -38,6 +38,9 @@ impl Report {
             table.row(["  guest", &guest(vm)]);
         }
         table.row(["  log", &log(evidence)]);
+        if let Some(past) = self.past.iter().find(|trend| trend.last_week > 0 && trend.port == patient.name()) {
+            table.row(["  past", &past.text()]);
+        }
         text.push_str(&table.render());
         let mark = output.paint(colour(severity), &state.word().to_uppercase());
         // The headline's own sentence first.
@@ -50,6 +53,9 @@ impl Report {
         }
         for action in &patient.actions {
             text.push_str(&format!("  {} {}: {}\n", action.rung, action.result, action.detail));
+        }
+        for left in self.left(patient) {
+            text.push_str(&format!("  {}\n", left.text()));
         }
         if let Some(vm) = visible(evidence) {
             let line = format!("{VISIBLE} {}", vm.vmid);

@@ -62,4 +62,20 @@ rm /run/lab/fifo
 expect_json '.corals[0].vm.handle' live
 
 [[ "$(coral_node) $(usb_handles 275)" == "$before" ]] || fail "something was done: $before -> $(coral_node) $(usb_handles 275)"
+
+# Whoever insists gets it re-plugged, healthy as it is.
+expect_exit 0 coral-check -skip-checks --json --timeout 60s
+expect_json '.corals[0] | [.before, .state, .vm.handle, .actions[0].rung, .actions[0].result] | join(" ")' "ok ok live replug worked"
+[[ $(usb_attached 275 usb0) == true ]]
+
+# Killed between off and back: the VM is without it, until the next run gives it back.
+PVE_HOOKS_CRASH_AT=after:2 run coral-check -skip-checks --timeout 60s
+[[ $STATUS == 137 ]] || fail "it was not killed: $STATUS"
+without() { ! usb_live 275; }
+wait_for 10 without || fail "it was killed too late"
+expect_exit 0 coral-check --fix --timeout 80s
+expect_text "VM 275: usb0 was given back"
+usb_live 275 || fail "not given back: $(usb_handles 275)"
+expect_exit 0 usb-reset heal
+expect_text "nothing to heal"
 [[ ! -e /run/lab/log/reboots.275 ]] || fail "a VM was rebooted"

@@ -33,6 +33,7 @@ coral_deauthorise
 finds 1 deauthorized
 expect_exit 1 coral-check --fix --timeout 80s
 [[ $(coral_attr authorized) == 0 ]] || fail "somebody forbade it, and it was allowed again"
+expect_text "deauthorized not changed: somebody forbade it"
 
 coral_hung
 expect_exit_within 45 1 coral-check --port "$(coral_port)" --json --timeout 40s

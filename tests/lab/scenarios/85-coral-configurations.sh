@@ -26,6 +26,10 @@ expect_text "usb0.*host=$(coral_port)"
 # Its firmware is loaded: another id, and the VM has lost it.
 coral_reenumerate clean "$CORAL"
 nobody() { [[ ! $(usb_handles 275) ]]; }
+wait_for 25 nobody
+# No cure is made for that: it says so, and what a person may type. Rebooted as it is, the VM would not get it either.
+expect_exit 1 coral-check --vm 275 --fix --auto-reboot --timeout 80s
+expect_text "config_fragile not changed: .*; you may: qm set 275 --usb0 host=$(coral_port)" "vm-reboot refused: VM 275 is not rebooted"
 wait_for 20 nobody
 expect_exit 1 coral-check --vm 275 --json --timeout 80s
 expect_json '.corals[0].severity' critical
