@@ -20,6 +20,7 @@ mod patient;
 pub mod recover;
 pub mod remote;
 pub mod service;
+pub mod settings;
 pub mod slow;
 pub mod source;
 pub mod verdict;
