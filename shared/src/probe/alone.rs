@@ -25,7 +25,7 @@ pub fn take(host: &Host, command: &str) -> Result<Option<Locks>> {
     let _ = DirBuilder::new().recursive(true).mode(0o755).create(dir);
     let name = path.display().to_string();
     // It would be waited for in vain: a daemon does not end.
-    let error = match Locks::take(host, &[name.clone()], command, &Deadline::after(Duration::ZERO)) {
+    let error = match Locks::take(host, std::slice::from_ref(&name), command, &Deadline::after(Duration::ZERO)) {
         Ok(locks) => return Ok(Some(locks)),
         Err(error) if cannot_be_written(&error) => return Ok(None),
         Err(error) => error,
