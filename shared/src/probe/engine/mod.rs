@@ -166,13 +166,10 @@ impl Shared {
 
     /// Sleeps, but not beyond the end; whether it goes on.
     fn rest(&self, time: Duration) -> bool {
-        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        let rested = self.bell.wait_timeout_while(asked, time, |_| !self.stops());
-        drop(rested);
-        !self.stops()
+        self.rest_by(&self.config(), time)
     }
 
-    /// The same, but no longer than this configuration holds: by another one, it may be due at once.
+    /// The same, but no longer than this configuration holds: by another one, something may be due at once.
     fn rest_by(&self, config: &Arc<Config>, time: Duration) -> bool {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let same = || Arc::ptr_eq(config, &self.config());
