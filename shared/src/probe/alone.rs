@@ -15,6 +15,10 @@ use std::{
     time::Duration,
 };
 
+/// One that was killed may have threads for a moment still, and with them the lock. A daemon that goes on would be waited for in
+/// vain.
+const ENDING: Duration = Duration::from_secs(2);
+
 /// Takes the record for this process, as long as the answer is kept; fails where another daemon has it. The lock lies beside
 /// the record, so that it holds for whoever has the same directory, and the kernel lets go of it with the process, however that
 /// ends. `None` where nothing can be written there, and so nothing be spoiled.
@@ -24,8 +28,7 @@ pub fn take(host: &Host, command: &str) -> Result<Option<Locks>> {
     // The record itself is for everybody to read.
     let _ = DirBuilder::new().recursive(true).mode(0o755).create(dir);
     let name = path.display().to_string();
-    // It would be waited for in vain: a daemon does not end.
-    let error = match Locks::take(host, std::slice::from_ref(&name), command, &Deadline::after(Duration::ZERO)) {
+    let error = match Locks::take(host, std::slice::from_ref(&name), command, &Deadline::after(ENDING)) {
         Ok(locks) => return Ok(Some(locks)),
         Err(error) if cannot_be_written(&error) => return Ok(None),
         Err(error) => error,
