@@ -41,7 +41,7 @@ not_said 'pve-hooks|coral-check|vm-probe'
 rm -f /run/systemd/systemd-units-load
 if [[ $SUITE != bookworm ]]; then told udevadm verify "$(dpkg -L pve-hooks | grep '\.rules$')"; fi
 
-# Whatever ended the page, it is back: a SIGHUP is no failure to systemd, where it is none to vm-probe either.
+# Whatever ended the page, it is back: a SIGHUP is no failure to systemd.
 grep -qx Restart=always "$(dpkg -L pve-hooks | grep '/vm-probe\.service$')"
 
 # An upgrade stops no reconcile half-way, and what a person switched off or on is left so.
