@@ -18,7 +18,7 @@ use std::{
 const COMMON: &str = "Common options";
 
 /// Options that every program has.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Common {
     /// Print one JSON document on stdout, and nothing else there
     #[arg(long, global = true, help_heading = COMMON)]
@@ -33,7 +33,7 @@ pub struct Common {
     #[arg(short, long, global = true, help_heading = COMMON)]
     pub quiet: bool,
     /// Bound on the whole operation, such as 30s or 2m
-    #[arg(long, global = true, help_heading = COMMON, value_name = "TIME", value_parser = duration)]
+    #[arg(long, global = true, help_heading = COMMON, value_name = "TIME", value_parser = time_to_act)]
     pub timeout: Option<Duration>,
     /// How long to wait while somebody else moves the same devices [default: 10s]
     #[arg(long, global = true, help_heading = COMMON, value_name = "TIME", value_parser = duration)]
@@ -84,6 +84,11 @@ impl Common {
 
 fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|_| "expected a time such as 30s or 2m".into())
+}
+
+/// Nothing can be done in no time.
+fn time_to_act(text: &str) -> Result<Duration, String> {
+    duration(text).and_then(|time| if time.is_zero() { Err("expected more than 0s".into()) } else { Ok(time) })
 }
 
 /// A VMID as PVE has them.

@@ -117,11 +117,11 @@ fn take_one(host: &Host, name: &str, deadline: &Deadline, held: &[File]) -> Resu
     }
 }
 
-/// The file of a lock. Where there is no room for it, or all is read-only, the nearest directory is locked in its place:
+/// The file of a lock; a name that is a whole path lies there. Where there is no room for it, or all is read-only, the nearest directory is locked in its place:
 /// a GPU must be able to come back then, too.
 fn open(host: &Host, name: &str) -> Result<(PathBuf, File)> {
     let own = directory(host).join(name);
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(directory(host));
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(own.parent().unwrap_or(Path::new("/")));
     let mut options = OpenOptions::new();
     let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
     options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(flags);

@@ -5,7 +5,7 @@ use passthrough::{cli::Common, config::probe::Origin};
 use std::path::PathBuf;
 
 /// Says what ails a VM, to people and machines, and heals what it may
-#[derive(Debug, Parser)]
+#[derive(Debug, Clone, Parser)]
 #[command(name = "vm-probe", version, after_help = EXAMPLES)]
 pub struct Cli {
     /// What every program understands.
@@ -23,7 +23,7 @@ pub struct Cli {
 const WHERE: &str = "Where to look";
 
 /// Where instances come from.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct From {
     /// Look only there, instead of at the first of these that there is
     #[arg(long, global = true, help_heading = WHERE, value_name = "SOURCE")]
@@ -70,7 +70,7 @@ impl std::convert::From<Source> for Origin {
 }
 
 /// The verbs.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum Verb {
     /// The VMs: source, state, age
     #[command(after_help = LIST)]

@@ -1,11 +1,13 @@
 //! `vm-probe serve`: the engine, and HTTP in front of it.
 
-use crate::serve::{self, Listen, Options, Token};
+use crate::serve::{self, Fresh, Listen, Options, Token};
 use anyhow::Result;
 use passthrough::{
+    config::{Config, probe::Recovery},
     limits,
     log::Log,
     probe::{
+        alone,
         engine::Engine,
         metrics::{self, Format},
         now,
@@ -13,24 +15,67 @@ use passthrough::{
     },
     session::Session,
 };
-use std::{path::Path, sync::Arc, time::Duration};
+use serde_json::json;
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 /// Where it listens when nobody says otherwise.
 const LISTEN: &str = passthrough::config::defaults::LISTEN;
 /// The engine shows something new at least this often.
 const OVERDUE: Duration = Duration::from_secs(10);
+const SECTION: &[&str] = &["probe", "serve"];
 
-/// Watches and answers until it is told to end.
-pub fn serve(session: &Session, listen: Option<&str>, token_file: Option<&Path>) -> Result<u8> {
+/// What was typed, which comes before what is configured.
+pub struct Typed {
+    /// Where to listen.
+    pub listen: Option<String>,
+    /// The file with the token.
+    pub token_file: Option<PathBuf>,
+}
+
+impl Typed {
+    fn listen(&self, config: &Config) -> Result<Listen> {
+        let probe = &config.probe;
+        match (&self.listen, &probe.serve.listen) {
+            (Some(typed), _) => typed.parse(),
+            (None, Some(text)) => text.parse().map_err(|error| probe.written.blame(error, SECTION, "listen")),
+            (None, None) => LISTEN.parse(),
+        }
+    }
+
+    fn token(&self, config: &Config) -> Result<Option<Token>> {
+        let probe = &config.probe;
+        match (&self.token_file, &probe.serve.token_file) {
+            (Some(typed), _) => Token::load(typed).map(Some),
+            (None, Some(path)) => {
+                let token = Token::load(path).map_err(|error| probe.written.blame(error, SECTION, "token_file"));
+                token.map(Some)
+            }
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+/// Watches and answers until it is told to end. `reread` gets the configuration anew.
+pub fn serve(
+    session: &Session,
+    typed: Typed,
+    reread: impl Fn() -> Result<Config> + Send + Sync + 'static,
+) -> Result<u8> {
     session.warn_unless_root();
-    let settings = &session.config.probe.serve;
-    let listen: Listen = listen.or(settings.listen.as_deref()).unwrap_or(LISTEN).parse()?;
-    let token = token_file.or(settings.token_file.as_deref()).map(Token::load).transpose()?;
+    let config = &session.config;
+    let (listen, token) = (typed.listen(config)?, typed.token(config)?);
+    serve::consents(&listen, token.as_ref())?;
+    if session.dry_run {
+        return rehearse(session, &listen);
+    }
+    let _alone = alone::take(&session.host, &format!("vm-probe serve on {listen}"))?;
     let verbosity = session.log.verbosity();
+    let log = move |text: &str| Log::new("vm-probe", verbosity).info(text);
+    let first = listen.clone();
     let options = Options {
         listen,
         token,
-        hosts: settings.hosts.clone(),
+        hosts: config.probe.serve.hosts.clone(),
         metrics: Box::new(|snapshot, open| {
             let mut text = String::new();
             let format = if open { Format::OpenMetrics } else { Format::Text004 };
@@ -39,7 +84,15 @@ pub fn serve(session: &Session, listen: Option<&str>, token_file: Option<&Path>)
         }),
         overdue: OVERDUE,
         host: session.host.clone(),
-        log: Box::new(move |text| Log::new("vm-probe", verbosity).info(text)),
+        log: Box::new(log),
+        reread: Box::new(move || {
+            let config = reread()?;
+            let token = typed.token(&config)?;
+            if typed.listen(&config)? != first {
+                log("warning: another address to listen on is taken at the next start: systemctl restart vm-probe");
+            }
+            Ok(Fresh { config, token })
+        }),
     };
     limits::many_files();
     let mut engine = None;
@@ -53,4 +106,19 @@ pub fn serve(session: &Session, listen: Option<&str>, token_file: Option<&Path>)
         engine.stop();
     }
     served.map(|()| 0)
+}
+
+/// What it would do, where the configuration is good: what a reload looks at beforehand.
+fn rehearse(session: &Session, listen: &Listen) -> Result<u8> {
+    session.would(&format!("listen on {listen}"));
+    let Recovery { network, qemu, client, mixed, .. } = session.config.probe.recovery;
+    let all = [(network, "network"), (qemu, "qemu"), (client, "client"), (mixed, "mixed")];
+    let classes: Vec<_> = all.into_iter().filter_map(|(on, word)| on.then_some(word)).collect();
+    if !classes.is_empty() {
+        session.would(&format!("heal by itself what is of class {}", classes.join(", ")));
+    }
+    if session.output.is_json() {
+        session.output.json(&json!({ "dry_run": true, "would": session.planned() }))?;
+    }
+    Ok(0)
 }

@@ -6,9 +6,13 @@ use crate::{
 };
 use anyhow::Result;
 use passthrough::{
-    config::probe::{Class, Limits, Origin},
+    config::{
+        Config,
+        probe::{Class, Limits, Origin},
+    },
     deadline::Deadline,
     fault::Fault,
+    host::Host,
     probe::{
         classify::classify,
         container, document,
@@ -19,6 +23,7 @@ use passthrough::{
         now,
         recover::{self, Context, Ended},
         service::{Attempt, Listing, Reading},
+        settings,
         source::Directory,
         verdict::{FailureType, Problem, Status, Subsystem, Symptom, Verdict},
     },
@@ -40,7 +45,11 @@ pub fn run(cli: &Cli) -> Result<u8> {
         Verb::Discover => discover(&session)?,
         Verb::Check { ids, all: _, slow } => check(&session, ids, *slow)?,
         Verb::Report => report(&session)?,
-        Verb::Serve { listen, token_file } => daemon::serve(&session, listen.as_deref(), token_file.as_deref())?,
+        Verb::Serve { listen, token_file } => {
+            let typed = daemon::Typed { listen: listen.clone(), token_file: token_file.clone() };
+            let (own, host) = (cli.clone(), session.host.clone());
+            daemon::serve(&session, typed, move || configured(&own, &host))?
+        }
         Verb::Recover { id, apply } => recover(&session, id, *apply)?,
         Verb::Audit { id } => audit(&session, id.as_deref())?,
         Verb::History { id } => told(&session, id)?,
@@ -49,10 +58,17 @@ pub fn run(cli: &Cli) -> Result<u8> {
     Ok(code)
 }
 
-/// The session, with what was typed before what is configured.
 fn session(cli: &Cli) -> Result<Session> {
     let host = cli.common.host()?;
-    let mut config = cli.common.load_config(&host)?;
+    let config = configured(cli, &host)?;
+    let timeout = if matches!(cli.verb, Verb::Recover { apply: true, .. }) { RECOVERY } else { LOOK };
+    Ok(cli.common.session_with("vm-probe", timeout, host, config))
+}
+
+/// The configuration, with what was typed before what is in the file.
+fn configured(cli: &Cli, host: &Host) -> Result<Config> {
+    let mut config = cli.common.load_config(host)?;
+    settings::check(host, &config.probe)?;
     let (probe, from) = (&mut config.probe, &cli.from);
     probe.source = from.source.map(Origin::from).or(probe.source);
     if from.api.is_some() {
@@ -65,8 +81,7 @@ fn session(cli: &Cli) -> Result<Session> {
         probe.instances.clone_from(&from.instances);
         probe.source = probe.source.or(Some(Origin::File));
     }
-    let timeout = if matches!(cli.verb, Verb::Recover { apply: true, .. }) { RECOVERY } else { LOOK };
-    Ok(cli.common.session_with("vm-probe", timeout, host, config))
+    Ok(config)
 }
 
 fn found(session: &Session) -> Arc<Listing> {

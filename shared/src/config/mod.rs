@@ -2,6 +2,8 @@
 
 pub mod defaults;
 pub mod probe;
+mod sense;
+pub mod written;
 
 use crate::{
     fault::Fault,
@@ -11,6 +13,7 @@ use crate::{
 use anyhow::Result;
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use std::{collections::BTreeMap, path::Path, time::Duration};
+use written::{Written, line};
 
 /// Where a device goes when its VM has stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -92,14 +95,13 @@ impl Config {
     }
 
     fn parse(text: &str, shown: &str) -> Result<Self> {
-        let config: Self = toml::from_str(text).map_err(|e: toml::de::Error| {
-            let line = e.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+        let mut config: Self = toml::from_str(text).map_err(|e: toml::de::Error| {
+            let line = e.span().map_or(1, |span| line(text, span.start));
             Fault::usage(format!("{shown}:{line}: {}", e.message().replace('\n', " ")))
         })?;
-        match config.probe.nonsense() {
-            Some(what) => Fault::usage(format!("{shown}: {what}")).fail(),
-            None => Ok(config),
-        }
+        config.probe.written = Written::new(text, shown);
+        config.sense()?;
+        Ok(config)
     }
 
     /// The settings for a device, its own before the defaults.

@@ -1,6 +1,6 @@
 //! `[probe]`: what vm-probe looks at, how often, what it calls ill, and what it may heal.
 
-use super::duration;
+use super::{duration, written::Written};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -52,33 +52,22 @@ pub struct Settings {
     pub recovery: Recovery,
     /// Checks of the administrator's own, by name.
     pub checks: BTreeMap<String, Check>,
+    /// Where all of it is written, for who finds something wrong with it.
+    #[serde(skip)]
+    pub written: Written,
 }
 
 impl Settings {
-    /// What makes no sense, in a sentence. An interval of nothing would be a loop, and no answer comes in no time.
-    pub fn nonsense(&self) -> Option<String> {
-        let least = Duration::from_millis(200);
-        let most = Duration::from_secs(24 * 60 * 60);
-        let times = [
-            ("discovery", self.discovery),
-            ("fast", self.fast),
-            ("deep", self.deep),
-            ("slow", self.slow),
-            ("answer", self.answer),
-        ];
-        let time = times.into_iter().find(|(_, time)| time.is_some_and(|time| time < least || time > most));
-        if let Some((key, _)) = time {
-            return Some(format!("[probe] {key}: from 200ms to 24h"));
-        }
-        let limits = [
-            ("cpu_percent", self.limits.cpu_percent),
-            ("memory_percent", self.limits.memory_percent),
-            ("pressure_percent", self.limits.pressure_percent),
-            ("errors_per_second", self.limits.errors_per_second),
-            ("drops_per_second", self.limits.drops_per_second),
-        ];
-        let limit = limits.into_iter().find(|(_, limit)| limit.is_nan() || *limit <= 0.0);
-        limit.map(|(key, _)| format!("[probe.limits] {key}: more than 0"))
+    /// Whether instances are looked for as before.
+    pub fn looks_like(&self, other: &Self) -> bool {
+        let places = |settings: &Self| (settings.source, settings.instances.clone());
+        places(self) == places(other)
+            && (&self.api, &self.kubernetes, &self.container) == (&other.api, &other.kubernetes, &other.container)
+    }
+
+    /// Whether the host's own files are read as before.
+    pub fn reads_like(&self, other: &Self) -> bool {
+        (&self.cgroup, &self.container) == (&other.cgroup, &other.container)
     }
 }
 
@@ -140,7 +129,7 @@ impl Default for Limits {
 }
 
 /// A PVE API.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Api {
     /// `https://HOST:8006`, or `http://127.0.0.1:85` on a node.
@@ -154,7 +143,7 @@ pub struct Api {
 }
 
 /// A Kubernetes API.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Kubernetes {
     /// Its address; that of the cluster around the pod where not told.
@@ -170,7 +159,7 @@ pub struct Kubernetes {
 }
 
 /// The one QEMU of a container.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Container {
     /// What the instance is called; the host name where not told.
@@ -253,24 +242,4 @@ pub enum Class {
     Qemu,
     /// Who looks at it.
     Client,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_makes_no_sense_is_named() {
-        let of = |text: &str| toml::from_str::<Settings>(text).unwrap().nonsense();
-        assert_eq!(of(""), None);
-        assert_eq!(of("fast = \"1s\"\n[limits]\ncpu_percent = 150.0"), None);
-        for (text, word) in [
-            ("fast = \"0s\"", "fast"),
-            ("answer = \"584542046090years\"", "answer"),
-            ("[limits]\ncpu_percent = nan", "cpu_percent"),
-            ("[limits]\nmemory_percent = -5.0", "memory_percent"),
-        ] {
-            assert!(of(text).is_some_and(|what| what.contains(word)), "{text}");
-        }
-    }
 }

@@ -44,6 +44,11 @@ impl Damper {
         Self { patience, tracks: BTreeMap::new() }
     }
 
+    /// Figures may be older or younger from now on; what was counted stays.
+    pub fn bear(&mut self, patience: Patience) {
+        self.patience = patience;
+    }
+
     /// Takes the verdict of one round in, and returns the steadied one.
     pub fn fold(&mut self, evidence: &Evidence, verdict: Verdict, now: u64) -> Verdict {
         if verdict.status == Status::Stopped {

@@ -1,6 +1,7 @@
 //! The health of VMs: where they are found ([`source`]), what is measured of each in three tiers ([`fast`], [`deep`],
 //! [`slow`]), what that means ([`classify`]), and what may be done about it ([`recover`]).
 
+pub mod alone;
 pub mod checks;
 pub mod classify;
 pub mod container;
@@ -20,6 +21,7 @@ mod patient;
 pub mod recover;
 pub mod remote;
 pub mod service;
+pub mod settings;
 pub mod slow;
 pub mod source;
 pub mod verdict;

@@ -1,7 +1,8 @@
 //! What the daemon knows, ready to be shown: nobody who asks for it ever waits for a probe.
 
 use super::{evidence::Evidence, instance::Instance, verdict::Verdict};
-use crate::config::probe::Origin;
+use crate::config::{Config, probe::Origin};
+use anyhow::Result;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -133,6 +134,8 @@ pub trait Service: Send + Sync {
     fn snapshot(&self) -> Arc<Snapshot>;
     /// Asks for a discovery soon.
     fn refresh(&self);
+    /// Goes on by another configuration, with all that is known; where that is no good, by the one before.
+    fn configure(&self, config: Config) -> Result<()>;
     /// Begins a recovery; how it went is told by events and by the audit. `force` skips the damping, never a refusal or the
     /// budget.
     fn recover(&self, id: &str, force: bool) -> Result<(), Refusal>;

@@ -20,6 +20,18 @@ started=vm-probe.service
 expect_exit 0 systemctl start $started
 wait_for 30 lives || fail "vm-probe does not answer after 'systemctl start $started'"
 expect_exit 0 systemctl is-active vm-probe.service
+# A reload leaves it as it is, and fails where the configuration is no good.
+pid=$(property MainPID vm-probe.service)
+mkdir -p /etc/pve-hooks
+printf '[probe]\nfast = "1s"\n' >/etc/pve-hooks/config.toml
+expect_exit 0 systemctl reload vm-probe.service
+reread() { journal vm-probe.service | grep -q 'read anew'; }
+wait_for 10 reread || fail "vm-probe has not read its configuration anew"
+printf '[probe]\nfast = "0s"\n' >/etc/pve-hooks/config.toml
+expect_exit 1 systemctl reload vm-probe.service
+rm /etc/pve-hooks/config.toml
+[[ $(property MainPID vm-probe.service) == "$pid" ]] || fail "a reload ended vm-probe"
+lives || fail "vm-probe does not answer after a reload"
 expect_exit 0 systemctl stop $started vm-probe.service
 expect_exit 0 systemctl show -p Result -p ExecMainStatus vm-probe.service
 expect_text Result=success

@@ -1,7 +1,11 @@
 //! An engine that measures nothing: VMs in every state, to look at the page and to test the server by.
 
+use anyhow::Result;
 use passthrough::{
-    config::probe::{Class, Origin},
+    config::{
+        Config,
+        probe::{Class, Origin},
+    },
     probe::{
         evidence::{
             Agent, Counters, Deep, Disk, Display, Evidence, Fast, GuestMemory, NicReading, Path, Pressure, Process,
@@ -283,6 +287,11 @@ impl Service for Fake {
 
     fn refresh(&self) {
         self.tick();
+    }
+
+    fn configure(&self, config: Config) -> Result<()> {
+        anyhow::ensure!(config.probe.slow.is_none(), "nothing here is slow");
+        Ok(())
     }
 
     fn recover(&self, id: &str, force: bool) -> Result<(), Refusal> {

@@ -6,7 +6,7 @@ mod fake;
 mod serve;
 
 use anyhow::Result;
-use passthrough::host::Host;
+use passthrough::{config::Config, host::Host};
 use serve::{Options, Token};
 use std::{env, path::Path, thread, time::Duration};
 
@@ -38,6 +38,7 @@ fn main() -> Result<()> {
             overdue: Duration::from_secs(30),
             host: Host::default(),
             log: Box::new(|text| eprintln!("{text}")),
+            reread: Box::new(|| Ok(serve::Fresh { config: Config::default(), token: None })),
         },
     )
 }

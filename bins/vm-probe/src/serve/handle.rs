@@ -20,7 +20,11 @@ use passthrough::probe::{
     document,
     service::{Service, Snapshot},
 };
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
+    time::Duration,
+};
 use tokio::{task::spawn_blocking, time::timeout};
 
 /// The description of the interface.
@@ -41,7 +45,8 @@ pub struct Server {
     pub(super) events: Arc<Events>,
     pub(super) recoveries: Pace,
     pub(super) refreshes: Pace,
-    guard: Guard,
+    pub(super) local: Option<SocketAddr>,
+    guard: RwLock<Guard>,
     documents: Documents,
 }
 
@@ -52,7 +57,8 @@ impl Server {
         let told = events.clone();
         service.subscribe(Box::new(move |event| told.publish(event)));
         Arc::new(Self {
-            guard: Guard::new(options.token.clone(), &options.hosts, local),
+            local,
+            guard: RwLock::new(Guard::new(options.token.clone(), &options.hosts, local)),
             service,
             options,
             events,
@@ -62,20 +68,30 @@ impl Server {
         })
     }
 
+    /// Who may ask.
+    pub(super) fn guard(&self) -> RwLockReadGuard<'_, Guard> {
+        self.guard.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Another guard, from the next request on.
+    pub(super) fn admit(&self, guard: Guard) {
+        *self.guard.write().unwrap_or_else(PoisonError::into_inner) = guard;
+    }
+
     /// Answers.
     pub async fn answer(&self, request: Request<Incoming>) -> Answer {
         self.try_answer(request).await.unwrap_or_else(Into::into)
     }
 
     async fn try_answer(&self, request: Request<Incoming>) -> Result<Answer, Failure> {
-        let host = self.guard.host(request.version(), request.uri(), request.headers())?;
+        let host = self.guard().host(request.version(), request.uri(), request.headers())?;
         let target = Target::of(request.uri())?;
         if !target.takes(request.method()) {
             let text = format!("{} is not possible here", request.method());
             return Err(Failure::new(StatusCode::METHOD_NOT_ALLOWED, text).allow(target.allow()));
         }
         if target.changes() {
-            self.guard.change(&host, request.headers())?;
+            self.guard().change(&host, request.headers())?;
             return match target {
                 Target::Recover(id) => self.recover(id, request).await,
                 _ => self.refresh(request).await,

@@ -12,13 +12,14 @@ mod listener;
 mod pace;
 mod page;
 mod recover;
+mod reload;
 mod stream;
 mod target;
 #[cfg(test)]
 mod tests;
 mod token;
 
-pub use listen::Listen;
+pub use listen::{Listen, consents};
 pub use token::Token;
 
 use anyhow::{Context, Result};
@@ -26,6 +27,7 @@ use connections::Connections;
 use handle::Server;
 use listener::Listener;
 use passthrough::{
+    config::Config,
     host::{Host, read_text},
     probe::{
         now,
@@ -33,7 +35,7 @@ use passthrough::{
     },
 };
 use std::{fmt, future::poll_fn, sync::Arc, task::Poll, time::Duration};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How long answers that are on their way may still take when the daemon ends.
 const DRAIN: Duration = Duration::from_secs(3);
@@ -57,6 +59,16 @@ pub struct Options {
     pub host: Host,
     /// Takes sentences for the log: where it listens, who asked for what.
     pub log: Box<dyn Fn(&str) + Send + Sync>,
+    /// Reads the configuration anew.
+    pub reread: Box<dyn Fn() -> Result<Fresh> + Send + Sync>,
+}
+
+/// What a configuration that was read anew says.
+pub struct Fresh {
+    /// All of it.
+    pub config: Config,
+    /// The token whose file it names.
+    pub token: Option<Token>,
 }
 
 impl fmt::Debug for Options {
@@ -69,11 +81,12 @@ impl fmt::Debug for Options {
     }
 }
 
-/// Serves until SIGTERM, SIGINT or SIGHUP (its terminal is closed); answers that are on their way are then given a little
-/// time. The service begins when it is certain that it can be reached, and by nobody who must not.
+/// Serves until SIGTERM, SIGINT or SIGHUP (its terminal is closed; a service reads its configuration anew by it). Answers that
+/// are on their way are then given a little time. The service begins when it is certain that it can be reached, and by nobody
+/// who must not.
 pub fn serve(service: impl FnOnce() -> Result<Arc<dyn Service>>, options: Options) -> Result<()> {
     // Before anything is bound: what must not be reachable never is, not even for a moment.
-    listen::consents(&options.listen, options.token.as_ref())?;
+    consents(&options.listen, options.token.as_ref())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
@@ -86,6 +99,7 @@ pub fn serve(service: impl FnOnce() -> Result<Arc<dyn Service>>, options: Option
         let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
         let hangup = (!keeps_on()).then(|| signal(SignalKind::hangup())).transpose();
         let mut hangup = hangup.context("cannot wait for SIGHUP")?;
+        let reloads = if reload::is_service() { hangup.take() } else { None };
         let stop = poll_fn(move |cx| {
             let ended = terminate.poll_recv(cx).is_ready()
                 | interrupt.poll_recv(cx).is_ready()
@@ -94,7 +108,7 @@ pub fn serve(service: impl FnOnce() -> Result<Arc<dyn Service>>, options: Option
         });
         // Whoever is told to end from here on ends in order.
         let service = service()?;
-        run(listener, service, options, stop).await;
+        run(listener, service, options, stop, reloads).await;
         Ok(())
     });
     // A disk that does not answer holds a blocking call: the end does not wait for it.
@@ -112,9 +126,18 @@ fn keeps_on() -> bool {
 }
 
 /// Serves until `stop`.
-async fn run(listener: Listener, service: Arc<dyn Service>, options: Options, stop: impl Future<Output = ()>) {
+async fn run(
+    listener: Listener,
+    service: Arc<dyn Service>,
+    options: Options,
+    stop: impl Future<Output = ()>,
+    reloads: Option<Signal>,
+) {
     (options.log)(&format!("listening on {}", listener.title()));
     let server = Server::new(service, options, listener.local());
+    if let Some(signal) = reloads {
+        tokio::spawn(Arc::clone(&server).reload_at(signal));
+    }
     let connections = Connections::default();
     connections.accept(&listener, &server, stop).await;
     drop(listener);

@@ -73,7 +73,7 @@ impl Job {
         let (passed, detail) = self.outcome(host).unwrap_or_else(|why| (None, why));
         Checked {
             at: crate::clock::millis(),
-            took: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            took: crate::clock::in_millis(started.elapsed()),
             passed,
             detail: first_line(&detail),
             class: self.plan.class,

@@ -39,11 +39,27 @@ pub struct Checks {
 impl Checks {
     /// Looks at the settings; what is wrong with a check is said with its name.
     pub fn new(host: &Host, settings: &Settings) -> Result<Self> {
-        let plans = settings.checks.iter().map(|(name, check)| Plan::new(name, check).map(Arc::new));
+        let plans = settings.checks.iter().map(|(name, check)| Plan::new(name, check, &settings.written).map(Arc::new));
         let plans = plans.collect::<Result<Vec<_>>>()?;
         let slots = plans.iter().map(|_| BTreeMap::new()).collect();
         let roots = Arc::new(Roots::new(host));
         Ok(Self { plans, slots, addresses: BTreeMap::new(), roots, told: BTreeSet::new() })
+    }
+
+    /// Goes on with others, and returns the names of those that are as before: they keep their rhythm, and what they said still
+    /// holds. What guests said of their addresses is not forgotten either.
+    pub fn replace(&mut self, mut others: Self) -> BTreeSet<String> {
+        let mut same = BTreeSet::new();
+        for (plan, slots) in others.plans.iter().zip(&mut others.slots) {
+            let before = self.plans.iter().zip(&mut self.slots).find(|(before, _)| *before == plan);
+            if let Some((_, known)) = before {
+                *slots = std::mem::take(known);
+                same.insert(plan.name.clone());
+            }
+        }
+        others.addresses = std::mem::take(&mut self.addresses);
+        *self = others;
+        same
     }
 
     /// Whether there are any.

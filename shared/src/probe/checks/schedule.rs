@@ -1,10 +1,10 @@
 //! When a check of one VM is due: at its interval, but never all of them in the same moment.
 
 use super::plan::Plan;
+use crate::clock::in_millis;
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
     sync::{Arc, atomic::AtomicBool},
-    time::Duration,
 };
 
 /// The first run comes within this time, however long the interval is.
@@ -22,7 +22,7 @@ pub(super) struct Slot {
 impl Slot {
     /// Whether it is due, which makes it due again an interval later.
     pub(super) fn is_due(&mut self, plan: &Plan, id: &str, now: u64) -> bool {
-        let interval = millis(plan.interval);
+        let interval = in_millis(plan.interval).max(1);
         let phase = |within: u64| {
             let mut hasher = DefaultHasher::new();
             (&plan.name, id).hash(&mut hasher);
@@ -44,8 +44,4 @@ impl Slot {
         self.due = Some(due.saturating_add(turns.saturating_mul(interval)));
         true
     }
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX).clamp(1000, 7 * 24 * 60 * 60 * 1000)
 }

@@ -20,7 +20,11 @@ use super::{
     verdict::{FailureType, Problem, Status, Subsystem, Symptom, Verdict},
 };
 use crate::{
-    config::probe::{Class, Limits, Origin, Settings},
+    clock::in_millis,
+    config::{
+        defaults,
+        probe::{Class, Limits, Origin, Settings},
+    },
     plain::plain,
 };
 use stage::Stage;
@@ -47,15 +51,15 @@ pub struct Patience {
 impl Patience {
     /// Three rounds of each, as they are configured.
     pub fn of(settings: &Settings) -> Self {
-        let age = |interval: Option<Duration>, default: u64| {
-            let millis = interval.map_or(default * 1000, |time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        let age = |interval: Option<Duration>, usual: Duration| {
+            let millis = in_millis(interval.unwrap_or(usual));
             millis.saturating_mul(ROUNDS).saturating_add(SLACK)
         };
         Self {
-            fast: age(settings.fast, 5),
-            deep: age(settings.deep, 15),
-            slow: age(settings.slow, 60),
-            listing: age(settings.discovery, 30),
+            fast: age(settings.fast, defaults::FAST),
+            deep: age(settings.deep, defaults::DEEP),
+            slow: age(settings.slow, defaults::SLOW),
+            listing: age(settings.discovery, defaults::DISCOVERY),
         }
     }
 }

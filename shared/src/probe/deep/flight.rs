@@ -114,7 +114,7 @@ impl Flight {
         }
         let mut deep = Deep {
             at: crate::clock::millis(),
-            took: u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            took: crate::clock::in_millis(self.begun.elapsed()),
             answered: self.session.greeted.then_some(self.session.answered),
             run_state: facts.run_state(&why),
             guest_memory: facts.guest_memory(&why),

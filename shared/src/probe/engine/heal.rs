@@ -3,9 +3,7 @@
 use super::{
     Shared, planner,
     rounds::{look_again, told},
-    store::millis,
 };
-use crate::deadline::Deadline;
 use crate::probe::{
     evidence::Evidence,
     now,
@@ -13,6 +11,7 @@ use crate::probe::{
     service::Refusal,
     verdict::Verdict,
 };
+use crate::{clock::in_millis, deadline::Deadline};
 use std::{
     sync::{Arc, atomic::Ordering},
     thread,
@@ -117,7 +116,7 @@ pub(super) fn begin(
         if let Some(slot) = store.slots.get_mut(&name) {
             slot.healing = false;
             if done.is_err() {
-                slot.rests_until = now() + millis(REST);
+                slot.rests_until = now() + in_millis(REST);
             }
             // What was known before does not count any more.
             slot.deep_due = 0;

@@ -45,7 +45,7 @@ type Listener = Box<dyn Fn(&Event) + Send + Sync>;
 /// What the threads share.
 struct Shared {
     host: Host,
-    config: Config,
+    config: RwLock<Arc<Config>>,
     verbosity: i8,
     store: Mutex<Store>,
     shown: RwLock<Arc<Snapshot>>,
@@ -76,7 +76,7 @@ impl Engine {
         let settings = &session.config.probe;
         let shared = Arc::new(Shared {
             host: session.host.clone(),
-            config: session.config.clone(),
+            config: RwLock::new(Arc::new(session.config.clone())),
             verbosity: session.log.verbosity(),
             store: Mutex::new(Store::new(&session.host, settings)?),
             shown: RwLock::default(),
@@ -145,6 +145,11 @@ impl Shared {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The configuration that holds now.
+    fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     fn stops(&self) -> bool {
         self.stopping.load(Ordering::SeqCst)
     }
@@ -155,14 +160,20 @@ impl Shared {
 
     /// A session for one piece of work.
     fn session(&self, budget: Duration) -> Session {
-        let config = self.config.clone();
+        let config = Config::clone(&self.config());
         Session::new(self.host.clone(), config, Deadline::after(budget), self.log(), Output::new(true))
     }
 
     /// Sleeps, but not beyond the end; whether it goes on.
     fn rest(&self, time: Duration) -> bool {
+        self.rest_by(&self.config(), time)
+    }
+
+    /// The same, but no longer than this configuration holds: by another one, something may be due at once.
+    fn rest_by(&self, config: &Arc<Config>, time: Duration) -> bool {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        let rested = self.bell.wait_timeout_while(asked, time, |_| !self.stops());
+        let same = || Arc::ptr_eq(config, &self.config());
+        let rested = self.bell.wait_timeout_while(asked, time, |_| !self.stops() && same());
         drop(rested);
         !self.stops()
     }
@@ -214,6 +225,16 @@ impl Service for Engine {
         self.shared.bell.notify_all();
     }
 
+    fn configure(&self, config: Config) -> Result<()> {
+        let shared = &self.shared;
+        // Where this fails, all is as it was.
+        shared.store().configure(&shared.host, &config.probe)?;
+        *shared.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+        // What is looked for elsewhere now is looked for at once.
+        self.refresh();
+        Ok(())
+    }
+
     fn recover(&self, id: &str, force: bool) -> Result<(), Refusal> {
         heal::ask(&self.shared, id, force, AskedBy::Api)
     }
@@ -230,9 +251,4 @@ impl Service for Engine {
     fn subscribe(&self, listener: Listener) {
         self.shared.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(listener);
     }
-}
-
-/// One instance's record from the disk, for who asks without a daemon.
-pub fn record(host: &Host, id: &str) -> Option<history::Record> {
-    history::read(host, id)
 }

@@ -4,9 +4,10 @@ use super::{
     Shared, heal,
     planner::{Planner, Question},
     slot::Slot,
-    store::{DEEP, millis},
+    store::DEEP,
 };
 use crate::{
+    clock::in_millis,
     config::probe::Origin,
     deadline::Deadline,
     probe::{deep::Prober, evidence::Evidence, fast::Sampler, now, remote, service::Event, slow, source::Directory},
@@ -35,14 +36,19 @@ const TICK: Duration = Duration::from_millis(250);
 
 /// Looks for instances.
 pub(super) fn discovery(shared: &Arc<Shared>) {
-    let mut directory = Directory::new(&shared.host, &shared.config.probe).watching();
-    let every = shared.config.probe.discovery.unwrap_or(DISCOVERY);
+    let mut config = shared.config();
+    let mut directory = Directory::new(&shared.host, &config.probe).watching();
     while !shared.stops() {
+        let before = std::mem::replace(&mut config, shared.config());
+        if !config.probe.looks_like(&before.probe) {
+            directory = Directory::new(&shared.host, &config.probe).watching();
+        }
+        let every = config.probe.discovery.unwrap_or(DISCOVERY);
         let begun = Instant::now();
         let listing = directory.refresh(&Deadline::after(every.min(Duration::from_secs(20))));
         let (events, aimless) = {
             let mut store = shared.store();
-            store.rounds.discovery = millis(begun.elapsed());
+            store.rounds.discovery = in_millis(begun.elapsed());
             (store.list(listing, now()), store.aimless())
         };
         for aimless in aimless {
@@ -66,15 +72,20 @@ pub(super) fn discovery(shared: &Arc<Shared>) {
 
 /// Reads the host's own files.
 pub(super) fn fast(shared: &Arc<Shared>) {
-    let mut sampler = Sampler::new(&shared.host, &shared.config.probe);
-    let every = shared.config.probe.fast.unwrap_or(FAST);
+    let mut config = shared.config();
+    let mut sampler = Sampler::new(&shared.host, &config.probe);
     loop {
+        let before = std::mem::replace(&mut config, shared.config());
+        if !config.probe.reads_like(&before.probe) {
+            sampler = Sampler::new(&shared.host, &config.probe);
+        }
+        let every = config.probe.fast.unwrap_or(FAST);
         let listing = Arc::clone(&shared.store().listing);
         let begun = Instant::now();
         let readings = sampler.sample(&listing.instances);
         {
             let mut store = shared.store();
-            store.rounds.fast = millis(begun.elapsed());
+            store.rounds.fast = in_millis(begun.elapsed());
             for (instance, fast) in listing.instances.iter().zip(readings) {
                 if let Some(fast) = fast {
                     store.fast(&instance.id, fast);
@@ -83,7 +94,7 @@ pub(super) fn fast(shared: &Arc<Shared>) {
         }
         // Until there are instances, there is nothing to wait for.
         let pause = if listing.at == 0 { TICK } else { every };
-        if !shared.rest(pause) {
+        if !shared.rest_by(&config, pause) {
             return;
         }
     }
@@ -95,8 +106,8 @@ pub(super) fn deep(shared: &Arc<Shared>) {
         Ok(prober) => prober,
         Err(error) => return shared.log().warn(&format!("QEMU cannot be asked: {error:#}")),
     };
-    let answer = shared.config.probe.answer.unwrap_or(ANSWER);
     while !shared.stops() {
+        let answer = shared.config().probe.answer.unwrap_or(ANSWER);
         let most = AT_ONCE.saturating_sub(prober.in_flight());
         let due = shared.store().deep_due(now(), most);
         // More may be due: they are begun as soon as there is room.
@@ -173,7 +184,7 @@ pub(super) fn judge(shared: &Arc<Shared>) {
 
 /// How often all are judged, and shown.
 fn every(shared: &Shared) -> u64 {
-    millis(shared.config.probe.fast.unwrap_or(FAST).min(DEEP))
+    in_millis(shared.config().probe.fast.unwrap_or(FAST).min(DEEP))
 }
 
 /// What a judgement found.
@@ -220,7 +231,7 @@ fn hand_out(shared: &Arc<Shared>, time: u64) {
     for instance in costly {
         let shared2 = Arc::clone(shared);
         shared.jobs.add(move || {
-            let answer = slow::look(&shared2.host, &instance, &shared2.config.probe, &Deadline::after(LONG));
+            let answer = slow::look(&shared2.host, &instance, &shared2.config().probe, &Deadline::after(LONG));
             shared2.store().slow(&instance.id, answer);
         });
     }
@@ -236,7 +247,7 @@ fn hand_out(shared: &Arc<Shared>, time: u64) {
 /// What is known of an instance, measured anew: after a recovery nothing old counts.
 pub(super) fn look_again(shared: &Shared, evidence: &Evidence) -> Evidence {
     let deadline = Deadline::after(LONG);
-    crate::probe::look::one(&shared.host, &shared.config.probe, &evidence.instance, &deadline)
+    crate::probe::look::one(&shared.host, &shared.config().probe, &evidence.instance, &deadline)
 }
 
 /// Something to tell about a recovery.

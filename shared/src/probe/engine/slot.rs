@@ -3,9 +3,10 @@
 use super::{
     heal::REST,
     planner::{Answer, Question},
-    store::{millis, waits},
+    store::waits,
 };
 use crate::{
+    clock::in_millis,
     config::probe::{Limits, Origin},
     probe::{
         classify::{Patience, classify_by},
@@ -103,6 +104,13 @@ impl Slot {
         }
     }
 
+    /// Figures may be as old as other intervals have it; judged anew.
+    pub(super) fn configure(&mut self, patience: Patience) {
+        self.patience = patience;
+        self.damper.bear(patience);
+        self.measured();
+    }
+
     /// Looks at the evidence again; whether the verdict changed. What was counted already does not count as another round.
     pub(super) fn judge(&mut self, limits: &Limits, now: u64) -> bool {
         self.judged = now;
@@ -157,7 +165,7 @@ impl Slot {
             return None;
         }
         self.plan = Plan::Asked;
-        let rests = self.healing || waits(self.rests_until, now(), millis(REST));
+        let rests = self.healing || waits(self.rests_until, now(), in_millis(REST));
         Some(Question {
             id: self.evidence.instance.id.clone(),
             generation: self.generation,

@@ -2,6 +2,7 @@
 
 use super::{heal::RECOVERY, slot::Slot, slots::Slots};
 use crate::{
+    clock::in_millis,
     config::probe::Settings,
     host::Host,
     probe::{
@@ -43,13 +44,26 @@ impl Store {
         })
     }
 
+    /// Goes on by other settings: what was measured and what was counted stays. Where they are no good, nothing changes.
+    pub(super) fn configure(&mut self, host: &Host, settings: &Settings) -> Result<()> {
+        let checks = Checks::new(host, settings)?;
+        let same = self.checks.replace(checks);
+        self.settings = settings.clone();
+        let patience = Patience::of(settings);
+        for slot in self.slots.iter_mut() {
+            slot.evidence.checks.retain(|name, _| same.contains(name));
+            slot.configure(patience);
+        }
+        Ok(())
+    }
+
     /// The newest list. What was measured of those that stay, stays.
     pub(super) fn list(&mut self, listing: Arc<Listing>, now: u64) -> Vec<Event> {
         let event = |id: &str, text: String| Event { at: now, kind: "discovery", id: Some(id.to_owned()), text };
         let mut events = Vec::new();
         let patience = Patience::of(&self.settings);
         let first = self.listing.at == 0;
-        let interval = millis(self.settings.deep.unwrap_or(DEEP));
+        let interval = in_millis(self.settings.deep.unwrap_or(DEEP));
         let count = u64::try_from(listing.instances.len()).unwrap_or(1).max(1);
         let (come, gone) = self.slots.arrange(&listing.instances, |n, instance| {
             let mut slot = Slot::new(Arc::clone(instance), patience);
@@ -87,7 +101,7 @@ impl Store {
 
     /// Whom to ask now, at most so many.
     pub(super) fn deep_due(&mut self, now: u64, most: usize) -> Vec<Target> {
-        let interval = millis(self.settings.deep.unwrap_or(DEEP));
+        let interval = in_millis(self.settings.deep.unwrap_or(DEEP));
         let count = u64::try_from(self.listing.instances.len()).unwrap_or(1).max(1);
         let mut targets = Vec::new();
         for (n, slot) in (0..).zip(self.slots.iter_mut()) {
@@ -95,7 +109,7 @@ impl Store {
                 break;
             }
             // A recovery looks for itself, and finds the monitor free. One that hangs beyond its end hides nothing.
-            let heals = slot.healing && now.abs_diff(slot.heals_since) < millis(RECOVERY);
+            let heals = slot.healing && now.abs_diff(slot.heals_since) < in_millis(RECOVERY);
             if waits(slot.deep_due, now, interval) || heals || slot.asking {
                 continue;
             }
@@ -122,7 +136,7 @@ impl Store {
         let (mut remote, mut slow) = (Vec::new(), Vec::new());
         for slot in self.slots.iter_mut() {
             let instance = &slot.evidence.instance;
-            let (deep, often) = (millis(settings.deep.unwrap_or(DEEP)), millis(settings.slow.unwrap_or(SLOW)));
+            let (deep, often) = (in_millis(settings.deep.unwrap_or(DEEP)), in_millis(settings.slow.unwrap_or(SLOW)));
             if instance.health_url.is_some() && !waits(slot.remote_due, now, deep) {
                 slot.remote_due = now + deep;
                 remote.push(Arc::clone(instance));
@@ -203,8 +217,4 @@ const SLOW: Duration = crate::config::defaults::SLOW;
 /// back: nobody waits until the clock has caught up.
 pub(super) fn waits(due: u64, now: u64, interval: u64) -> bool {
     due > now && due - now <= interval
-}
-
-pub(super) fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

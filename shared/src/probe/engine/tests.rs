@@ -137,6 +137,60 @@ fn what_hangs_while_a_recovery_is_planned_holds_up_nobody() {
     assert_eq!(snapshot.reading("111").unwrap().recovery.plan, ["QMP 111: cont"]);
 }
 
+/// The configuration that such a file is.
+fn configuration(text: &str) -> Config {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), text).unwrap();
+    Config::load(file.path(), "config.toml", true).unwrap()
+}
+
+#[test]
+fn another_configuration_is_taken_at_once_and_what_is_known_stays() {
+    let world = World::with(ill);
+    world.engine.configure(configuration("[probe]\nfast = \"1h\"\ndeep = \"1h\"\ndiscovery = \"1h\"")).unwrap();
+    let seen = |snapshot: &Snapshot| {
+        let evidence = &snapshot.reading("111")?.evidence;
+        Some((evidence.fast.as_ref()?.at, evidence.deep.as_ref()?.at))
+    };
+    let unhealthy = |snapshot: &Snapshot| status(snapshot, "111") == Some(Status::Unhealthy);
+    let before = seen(&world.wait(|snapshot| seen(snapshot).is_some() && unhealthy(snapshot))).unwrap();
+    let policy = "[probe]\nfast = \"200ms\"\ndeep = \"200ms\"\n[probe.recovery]\nqemu = true";
+    world.engine.configure(configuration(policy)).unwrap();
+    assert!(unhealthy(&world.engine.snapshot()), "what was known is gone");
+    let anew = |snapshot: &Snapshot| seen(snapshot).is_some_and(|seen| seen.0 > before.0 && seen.1 > before.1);
+    assert!(unhealthy(&world.wait(anew)));
+    assert!(world.engine.shared.config().probe.recovery.qemu);
+
+    // One that is no good changes nothing.
+    let error = world.engine.configure(configuration("[probe.checks.a]\nvms = []")).unwrap_err();
+    assert_eq!(error.to_string(), "config.toml:1: [probe.checks.a]: say exactly one of command, tcp, http and guest");
+    assert!(world.engine.shared.config().probe.recovery.qemu);
+}
+
+#[test]
+fn a_check_that_is_as_before_keeps_its_answer() {
+    use crate::probe::{classify::samples, evidence::Checked, service::Listing};
+    let dir = tempfile::tempdir().unwrap();
+    let host = Host::new(dir.path());
+    let two = configuration("[probe.checks.a]\ntcp = \"a:1\"\n[probe.checks.b]\ntcp = \"b:1\"");
+    let mut store = Store::new(&host, &two.probe).unwrap();
+    store.list(Arc::new(Listing { at: 1, instances: vec![Arc::new(samples::instance())], ..Listing::default() }), 1);
+    for name in ["a", "b"] {
+        let checked = Checked {
+            at: 1,
+            took: 1,
+            passed: Some(true),
+            detail: String::new(),
+            class: crate::config::probe::Class::Qemu,
+        };
+        store.checked("111", name, checked);
+    }
+    let one = configuration("[probe.checks.a]\ntcp = \"a:1\"\n[probe.checks.b]\ntcp = \"b:2\"");
+    store.configure(&host, &one.probe).unwrap();
+    let slot = store.slots.get_mut("111").unwrap();
+    assert_eq!(slot.evidence.checks.keys().collect::<Vec<_>>(), ["a"]);
+}
+
 #[test]
 fn a_plan_for_another_state_than_there_is_now_is_not_taken() {
     use crate::probe::{classify::Patience, classify::samples, service::Recovery};

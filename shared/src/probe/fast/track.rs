@@ -10,6 +10,7 @@ use super::{
     sound::Ear,
 };
 use crate::{
+    clock,
     config::probe::{Origin, Settings},
     host::Host,
     probe::{
@@ -21,7 +22,7 @@ use crate::{
     proc::Stat,
     reread::Pool,
 };
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 pub(super) const NOT_RUNNING: &str = "QEMU does not run";
 
@@ -71,7 +72,7 @@ impl Track {
         let nics = self.nics(hardware, round, sight.pool);
         let (process, stat) = self.process(instance, round.host, sight);
         let mut fast = Fast {
-            at: now_ms(),
+            at: clock::millis(),
             process,
             cpu: Figure::unknown(process::SOURCE, NOT_RUNNING),
             memory: Figure::unknown(process::SOURCE, NOT_RUNNING),
@@ -185,9 +186,4 @@ fn percent(used: &Figure<u64>, all: Option<u64>) -> Figure<f64> {
         Some(all) => used.clone().map(|used| used as f64 * 100.0 / all as f64),
         None => Figure::unknown(used.source, "it is not known how much there is"),
     }
-}
-
-fn now_ms() -> u64 {
-    let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

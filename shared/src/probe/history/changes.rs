@@ -1,6 +1,6 @@
 //! What a reading changes: the status, and problems that come and go.
 
-use super::log::Entry;
+use super::events::Entry;
 use crate::probe::{
     service::Reading,
     verdict::{FailureType, Status},

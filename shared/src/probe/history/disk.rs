@@ -4,7 +4,7 @@
 
 use super::{
     COLUMNS,
-    log::{Entry, clean},
+    events::{Entry, clean},
     ring::Packed,
 };
 use crate::{

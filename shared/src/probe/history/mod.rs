@@ -3,8 +3,8 @@
 
 mod changes;
 mod disk;
+mod events;
 mod figures;
-mod log;
 mod record;
 mod ring;
 mod save;
@@ -17,11 +17,10 @@ pub use save::Save;
 
 use super::service::{Event, Reading};
 use crate::host::Host;
-use anyhow::Result;
 use changes::Known;
 use disk::Files;
+use events::Events;
 use figures::Marks;
-use log::Log;
 use ring::{Packed, Ring};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -47,7 +46,7 @@ const VMS_A_PERIOD: u64 = 1000;
 #[derive(Debug, Default)]
 struct Entry {
     ring: Ring,
-    log: Log,
+    events: Events,
     known: Known,
     marks: Marks,
     /// When anything was heard of it last.
@@ -79,10 +78,10 @@ impl Recorder {
             let entry = entries.entry(id.to_owned()).or_default();
             entry.heard = entry.heard.max(event.at);
             entry.known.replay(&event);
-            entry.log.push(event, MOST_EVENTS);
+            entry.events.push(event, MOST_EVENTS);
         });
         for entry in entries.values_mut() {
-            entry.log.saved();
+            entry.events.saved();
             entry.known.status = entry.known.status.or(entry.ring.last().map(Packed::status));
         }
         Self { files, entries, saved }
@@ -101,7 +100,7 @@ impl Recorder {
         let most = events.clamp(FEWEST_EVENTS, MOST_EVENTS);
         let told = changes.iter().map(|change| change.told(id)).collect();
         for change in changes {
-            entry.log.push(change, most);
+            entry.events.push(change, most);
         }
         told
     }
@@ -110,14 +109,14 @@ impl Recorder {
     pub fn event(&mut self, id: &str, event: &Event) {
         let most = self.share(EVENTS_IN_ALL).clamp(FEWEST_EVENTS, MOST_EVENTS);
         if let Some(entry) = self.entry(id, event.at) {
-            entry.log.push(log::Entry::new(event.at, event.kind, &event.text, None), most);
+            entry.events.push(events::Entry::new(event.at, event.kind, &event.text, None), most);
         }
     }
 
     /// The record of one instance; `None` where nothing is known of it.
     pub fn document(&self, id: &str) -> Option<Value> {
         let entry = self.entries.get(id)?;
-        Some(document(id, entry.ring.points(), entry.log.iter()))
+        Some(document(id, entry.ring.points(), entry.events.iter()))
     }
 
     /// What is new, when that is due. It is better written without holding anything that others wait for.
@@ -128,16 +127,6 @@ impl Recorder {
         (now.abs_diff(self.saved) >= period).then(|| self.rest(now))
     }
 
-    /// Writes what is new, when that is due.
-    pub fn save_if_due(&mut self, now: u64) -> Result<()> {
-        self.due(now).map_or(Ok(()), Save::write)
-    }
-
-    /// Writes what is new.
-    pub fn save(&mut self, now: u64) -> Result<()> {
-        self.rest(now).write()
-    }
-
     /// What is new, whether it is due or not: at the end of the daemon.
     pub fn rest(&mut self, now: u64) -> Save {
         let before = std::mem::replace(&mut self.saved, now);
@@ -146,8 +135,8 @@ impl Recorder {
         let mut save = Save::new(&self.files);
         save.readings(now, self.entries.iter().filter_map(|(id, entry)| Some((id.as_str(), entry.ring.mean(since)?))));
         for (id, entry) in &mut self.entries {
-            save.events(id, &entry.log);
-            entry.log.saved();
+            save.events(id, &entry.events);
+            entry.events.saved();
         }
         save
     }
@@ -166,8 +155,12 @@ impl Recorder {
     }
 }
 
-fn document<'a>(id: &str, points: impl Iterator<Item = Point>, events: impl Iterator<Item = &'a log::Entry>) -> Value {
+fn document<'a>(
+    id: &str,
+    points: impl Iterator<Item = Point>,
+    events: impl Iterator<Item = &'a events::Entry>,
+) -> Value {
     let readings: Vec<_> = points.map(|point| point.json()).collect();
-    let events: Vec<_> = events.map(log::Entry::json).collect();
+    let events: Vec<_> = events.map(events::Entry::json).collect();
     json!({ "id": id, "readings": readings, "events": events })
 }

@@ -3,7 +3,7 @@
 use super::{
     disk::Files,
     document,
-    log::{Entry, Log},
+    events::{Entry, Events},
     ring::{Point, Ring, digits},
 };
 use crate::{
@@ -38,7 +38,7 @@ pub struct Record {
 /// What is on disk of one VM; `None` where there is nothing.
 pub fn read(host: &Host, id: &str) -> Option<Record> {
     let files = Files::new(host);
-    let (mut ring, mut log) = (Ring::default(), Log::default());
+    let (mut ring, mut all) = (Ring::default(), Events::default());
     files.readings(|of, _, packed| {
         if of == id {
             ring.push(packed, usize::MAX);
@@ -46,10 +46,10 @@ pub fn read(host: &Host, id: &str) -> Option<Record> {
     });
     files.events(|of, event| {
         if of == id {
-            log.push(event, usize::MAX);
+            all.push(event, usize::MAX);
         }
     });
-    let record = Record { id: id.to_owned(), readings: ring.points().collect(), events: log.iter().cloned().collect() };
+    let record = Record { id: id.to_owned(), readings: ring.points().collect(), events: all.iter().cloned().collect() };
     (!record.readings.is_empty() || !record.events.is_empty()).then_some(record)
 }
 

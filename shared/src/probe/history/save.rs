@@ -2,7 +2,7 @@
 
 use super::{
     disk::Files,
-    log::{Entry, Log},
+    events::{Entry, Events},
     ring::Packed,
 };
 use crate::{host::read_file, state};
@@ -68,8 +68,8 @@ impl Save {
     }
 
     /// A line for each event that is not on disk yet.
-    pub(super) fn events(&mut self, id: &str, log: &Log) {
-        for event in log.unsaved() {
+    pub(super) fn events(&mut self, id: &str, events: &Events) {
+        for event in events.unsaved() {
             self.events.push_str(&serde_json::to_string(&Happened { id, event }).unwrap_or_default());
             self.events.push('\n');
         }

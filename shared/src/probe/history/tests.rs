@@ -70,6 +70,17 @@ fn texts(events: &[Event]) -> Vec<(&str, &str)> {
     events.iter().map(|event| (event.kind, event.text.as_str())).collect()
 }
 
+impl Recorder {
+    /// As the daemon does it, in one thread.
+    fn save_if_due(&mut self, now: u64) -> anyhow::Result<()> {
+        self.due(now).map_or(Ok(()), Save::write)
+    }
+
+    fn save(&mut self, now: u64) -> anyhow::Result<()> {
+        self.rest(now).write()
+    }
+}
+
 #[test]
 fn what_changes_is_told_once_also_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();

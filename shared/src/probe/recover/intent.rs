@@ -13,9 +13,9 @@ use crate::{
     config::probe::Origin,
     deadline::Deadline,
     fault::Fault,
-    host::names,
-    lock::Locks,
-    probe::{classify::clean, instance::Instance},
+    host::{Host, names},
+    lock::{self, Locks},
+    probe::{classify::clean, instance::Instance, now},
     pve::{self, config_lock},
     session::Session,
     state,
@@ -97,7 +97,7 @@ impl Intent {
             vmid: instance.vmid,
             qmp: instance.qmp.clone(),
             boot: session.host.boot_id(),
-            at: millis(),
+            at: now(),
             asked_by,
             nth,
             cause: plan.treats.iter().map(|problem| problem.symptom.to_string()).collect(),
@@ -114,7 +114,7 @@ impl Intent {
     }
 
     pub(super) fn save(&self, session: &Session) -> Result<()> {
-        state::save(&path(session, &self.id), self)
+        state::save(&path(&session.host, &self.id), self)
     }
 
     /// What is told of it in the audit.
@@ -130,7 +130,7 @@ impl Intent {
             outcome,
             detail,
             after,
-            millis: millis().saturating_sub(self.at),
+            millis: now().saturating_sub(self.at),
         }
     }
 
@@ -141,26 +141,23 @@ impl Intent {
 
 /// It has ended, and the audit says so.
 pub(super) fn remove(session: &Session, id: &str) {
-    if let Err(error) = state::remove(&path(session, id)) {
+    if let Err(error) = state::remove(&path(&session.host, id)) {
         session.log.warn(&format!("{error:#}"));
     }
 }
 
-fn directory(session: &Session) -> PathBuf {
-    session.host.run_dir().join("probe-recover")
+fn directory(host: &Host) -> PathBuf {
+    host.run_dir().join("probe-recover")
 }
 
-fn path(session: &Session, id: &str) -> PathBuf {
-    directory(session).join(format!("{}.json", file_name(id)))
+fn path(host: &Host, id: &str) -> PathBuf {
+    directory(host).join(format!("{}.json", file_name(id)))
 }
-
-pub(super) use crate::clock::millis;
 
 /// What a recovery that was killed left undone, in a sentence; `None` where there is nothing, or it is still under way.
-pub fn unfinished(host: &crate::host::Host, id: &str) -> Option<String> {
-    let path = host.run_dir().join("probe-recover").join(format!("{}.json", file_name(id)));
-    let intent: Intent = state::load(&path).filter(|intent: &Intent| intent.id == id)?;
-    let open = crate::lock::holder(host, &lock_name(id)).is_none() && !audit::has_ended(host, id, intent.at);
+pub fn unfinished(host: &Host, id: &str) -> Option<String> {
+    let intent: Intent = state::load(&path(host, id)).filter(|intent: &Intent| intent.id == id)?;
+    let open = lock::holder(host, &lock_name(id)).is_none() && !audit::has_ended(host, id, intent.at);
     let done = intent.begun_commands().join("; ");
     open.then(|| format!("a recovery was interrupted; done of it: {}", if done.is_empty() { "nothing" } else { &done }))
 }
@@ -171,8 +168,8 @@ pub fn heal(session: &Session) -> Vec<Entry> {
     if session.dry_run || (session.host.is_live() && !nix::unistd::geteuid().is_root()) {
         return Vec::new();
     }
-    let files = names(&directory(session));
-    let found = files.iter().filter_map(|name| state::load::<Intent>(&directory(session).join(name)));
+    let files = names(&directory(&session.host));
+    let found = files.iter().filter_map(|name| state::load::<Intent>(&directory(&session.host).join(name)));
     let one = |intent: Intent| {
         let now = Deadline::after(Duration::ZERO);
         let _lock = Locks::take(&session.host, &[lock_name(&intent.id)], "heal a recovery", &now).ok()?;
@@ -183,7 +180,7 @@ pub fn heal(session: &Session) -> Vec<Entry> {
 
 /// The same for one instance, whose lock the caller has.
 pub(super) fn heal_one(session: &Session, id: &str) -> Option<Entry> {
-    let intent: Intent = state::load(&path(session, id)).filter(|intent: &Intent| intent.id == id)?;
+    let intent: Intent = state::load(&path(&session.host, id)).filter(|intent: &Intent| intent.id == id)?;
     if audit::has_ended(&session.host, id, intent.at) {
         remove(session, id);
         return None;
@@ -204,7 +201,7 @@ pub(super) fn heal_one(session: &Session, id: &str) -> Option<Entry> {
 fn finish(session: &Session, intent: &Intent) -> Result<Option<String>> {
     let last = intent.begun.checked_sub(1).and_then(|last| intent.steps.get(last));
     let same_boot = intent.boot == session.host.boot_id();
-    let recent = millis().saturating_sub(intent.at) < OLD;
+    let recent = now().saturating_sub(intent.at) < OLD;
     let Some(last) = last.filter(|_| same_boot && recent) else { return Ok(None) };
     match (last.finish, intent.vmid) {
         (Finish::Start, Some(vmid)) => restart(session, vmid),

@@ -13,6 +13,7 @@ use crate::{
         classify::{self, Patience},
         damping,
         evidence::Evidence,
+        now,
         verdict::{Status, Verdict},
     },
     session::Session,
@@ -79,7 +80,7 @@ fn rehearse(session: &Session, verdict: &Verdict, plan: &Plan, refused: Option<F
 
 fn judge(session: &Session, evidence: &Evidence) -> Verdict {
     let settings = &session.config.probe;
-    classify::classify_by(evidence, &settings.limits, &Patience::of(settings), intent::millis())
+    classify::classify_by(evidence, &settings.limits, &Patience::of(settings), now())
 }
 
 fn spend(session: &Session, id: &str, command: &str) -> Result<usize> {
@@ -162,7 +163,7 @@ impl Recovery<'_> {
 
     /// Whether what was treated is gone: by evidence that was taken after the last step, and could have shown it.
     fn look_again(&mut self, probe: &mut dyn FnMut() -> Evidence) -> (Ended, String) {
-        let acted = intent::millis();
+        let acted = now();
         let live = self.session.host.is_live();
         let time = if self.plan.restarts() { BOOT } else { SETTLE };
         // A tree that stands in for a host does not change by itself.

@@ -5,11 +5,13 @@
 mod fake;
 mod hostile;
 mod listening;
+mod reloading;
 mod shapes;
 
-use super::{Listen, Options, Token, listener::Listener, run};
+use super::{Fresh, Listen, Options, Token, listener::Listener, run};
 use fake::Fake;
 use passthrough::{
+    config::Config,
     fault::{Code, Fault},
     host::Host,
 };
@@ -53,6 +55,7 @@ fn options(listen: Listen, token: bool) -> Options {
         overdue: Duration::from_secs(30),
         host: Host::default(),
         log: Box::new(|_| ()),
+        reread: Box::new(|| Ok(Fresh { config: Config::default(), token: None })),
     }
 }
 
@@ -71,7 +74,7 @@ impl Running {
                 let stop = async {
                     let _ = stopped.await;
                 };
-                run(listener, service, options, stop).await;
+                run(listener, service, options, stop, None).await;
             });
         });
         Self { address: address.recv().unwrap(), fake, stop: Some(stop), thread: Some(thread) }

@@ -48,12 +48,12 @@ pub(super) fn clean(text: &str) -> String {
 
 /// The newest events, the oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Log {
+pub(super) struct Events {
     events: VecDeque<Entry>,
     unsaved: usize,
 }
 
-impl Log {
+impl Events {
     pub(super) fn push(&mut self, event: Entry, most: usize) {
         // Those that the clock says to be still to come were before it was set back.
         for before in self.events.iter_mut().rev().take_while(|before| before.at > event.at) {
