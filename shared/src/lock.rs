@@ -3,16 +3,16 @@
 //! Lock files are never unlinked (a second file of the same name would be a second lock). The holder is written inside after
 //! the lock was taken; a [`crate::sysfs::Worker`] that outlives its caller goes on holding it.
 
-use crate::{deadline::Deadline, fault::Fault, host::Host, proc};
+use crate::{deadline::Deadline, fault::Fault, host::Host, proc, tree};
 use anyhow::{Context, Result};
 use fs2::FileExt;
 use serde::{Deserialize, Serialize};
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{ErrorKind, Read, Seek, SeekFrom, Write},
     os::{
         fd::{AsRawFd, RawFd},
-        unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+        unix::fs::{MetadataExt, OpenOptionsExt},
     },
     path::{Path, PathBuf},
     thread,
@@ -51,7 +51,7 @@ pub struct Locks {
 impl Locks {
     /// Takes all of `names`, in sorted order so that two callers never wait for each other, by the deadline.
     pub fn take(host: &Host, names: &[String], command: &str, deadline: &Deadline) -> Result<Self> {
-        if fs::symlink_metadata(host.run_dir()).is_ok_and(|meta| !meta.is_dir()) {
+        if tree::symlink_metadata(&host.run_dir()).is_ok_and(|meta| !meta.is_dir()) {
             let dir = host.run_dir();
             return Fault::refused(format!("{} is a link, not a directory", host.shown(&dir)))
                 .next(format!("rm {}", host.shown(&dir)))
@@ -121,20 +121,20 @@ fn take_one(host: &Host, name: &str, deadline: &Deadline, held: &[File]) -> Resu
 /// a GPU must be able to come back then, too.
 fn open(host: &Host, name: &str) -> Result<(PathBuf, File)> {
     let own = directory(host).join(name);
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(directory(host));
+    let made = tree::create_dirs(&directory(host), 0o700);
     let mut options = OpenOptions::new();
     let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
     options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(flags);
     let regular = |file: File| {
         if file.metadata()?.is_file() { Ok(file) } else { Err(std::io::Error::other("not a regular file")) }
     };
-    let error = match made.and_then(|()| options.open(&own)).and_then(regular) {
+    let error = match made.and_then(|()| options.open(tree::entry(&own)?)).and_then(regular) {
         Ok(file) => return Ok((own, file)),
         Err(error) => error,
     };
     let no_room =
         matches!(error.kind(), ErrorKind::ReadOnlyFilesystem | ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
-    if fs::symlink_metadata(&own).is_ok_and(|meta| !meta.is_file()) {
+    if tree::symlink_metadata(&own).is_ok_and(|meta| !meta.is_file()) {
         let shown = host.shown(&own);
         return Fault::problem(format!("cannot open the lock {shown}: not a regular file"))
             .next(format!("ls -ld {shown} && rm -r {shown}"))
@@ -152,7 +152,7 @@ fn open_nearest(host: &Host, path: &Path) -> Option<(PathBuf, File)> {
     let mut options = OpenOptions::new();
     options.read(true).custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK);
     let mut places = path.ancestors().take_while(|place| *place != host.at(""));
-    places.find_map(|place| Some((place.to_owned(), options.open(place).ok()?)))
+    places.find_map(|place| Some((place.to_owned(), options.open(tree::entry(place).ok()?).ok()?)))
 }
 
 fn busy<T>(host: &Host, name: &str, file: &mut File, deadline: &Deadline) -> Result<T> {
@@ -183,7 +183,8 @@ fn read_holder(file: &mut File) -> Holder {
 /// Who holds the lock `name`, or `None` while it is free. Waits for nothing.
 pub fn holder(host: &Host, name: &str) -> Option<Holder> {
     let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
-    let mut file = OpenOptions::new().read(true).custom_flags(flags).open(directory(host).join(name)).ok()?;
+    let mut file =
+        OpenOptions::new().read(true).custom_flags(flags).open(tree::entry(&directory(host).join(name)).ok()?).ok()?;
     file.metadata().ok().filter(fs::Metadata::is_file)?;
     match FileExt::try_lock_shared(&file) {
         Ok(()) => None,

@@ -15,6 +15,7 @@ use crate::{
     pci::{Address, Device, reserved},
     pve,
     session::Session,
+    tree,
 };
 use anyhow::Result;
 use std::collections::BTreeMap;
@@ -131,7 +132,7 @@ fn wanted_driver(
         return Ok(named(driver.clone(), original.module.clone()));
     }
     let before = baseline.and_then(|b| b.functions.get(&function.address)).and_then(|f| f.driver.clone());
-    if let Some(driver) = before.filter(|driver| host.pci_driver(driver).is_dir()) {
+    if let Some(driver) = before.filter(|driver| tree::is_dir(&host.pci_driver(driver))) {
         return Ok(named(driver, None));
     }
     by_modalias(session, function)

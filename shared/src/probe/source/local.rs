@@ -13,13 +13,10 @@ use crate::{
     host::{Host, names, read_if_there},
     plain::plain,
     probe::instance::{Endpoint, Instance, Power},
-    pve,
+    pve, tree,
 };
 use anyhow::Result;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Every VM of this host; `None` where it is no PVE host.
 pub(super) fn look(host: &Host, known: &mut Known) -> Option<Result<Vec<Instance>>> {
@@ -28,18 +25,18 @@ pub(super) fn look(host: &Host, known: &mut Known) -> Option<Result<Vec<Instance
 
 /// Whether this is a PVE host.
 fn is_there(host: &Host) -> bool {
-    host.vm_configs().exists() || host.pve_nodes().exists()
+    tree::exists(&host.vm_configs()) || tree::exists(&host.pve_nodes())
 }
 
 /// Whether it is one whose cluster file system is not mounted: the directory is there, and empty.
 fn is_dark(host: &Host) -> bool {
-    !is_there(host) && host.pve().is_dir() && !names(&host.qemu_run()).is_empty()
+    !is_there(host) && tree::is_dir(&host.pve()) && !names(&host.qemu_run()).is_empty()
 }
 
 /// Every VM of this host.
 fn list(host: &Host, known: &mut Known) -> Result<Vec<Instance>> {
-    let dir = if host.vm_configs().exists() { host.vm_configs() } else { host.pve_nodes() };
-    if let Err(error) = fs::read_dir(&dir) {
+    let dir = if tree::exists(&host.vm_configs()) { host.vm_configs() } else { host.pve_nodes() };
+    if let Err(error) = tree::read_dir(&dir) {
         return Fault::problem(format!("{}: {error}: PVE's cluster file system is not to be had", host.shown(&dir)))
             .next("systemctl status pve-cluster")
             .fail();
@@ -167,6 +164,7 @@ fn name(instance: &mut Instance, name: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn tree(files: &[(&str, &str)]) -> (tempfile::TempDir, Host) {
         let dir = tempfile::tempdir().unwrap();
