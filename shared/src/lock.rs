@@ -25,8 +25,12 @@ use std::{
 pub struct Holder {
     /// The process that took it.
     pub pid: i32,
+    /// When that process started, which with the pid names it for good.
+    pub started: Option<u64>,
     /// The process that writes to sysfs on its behalf, and keeps the lock when the first one dies.
     pub worker: Option<i32>,
+    /// When that one started.
+    pub worker_started: Option<u64>,
     /// What it is doing.
     pub command: String,
     /// Since when, in seconds of the epoch.
@@ -34,10 +38,29 @@ pub struct Holder {
 }
 
 impl Holder {
-    /// The one of its processes that is still there: the worker may have outlived its caller.
-    pub fn living_pid(&self, host: &Host) -> i32 {
-        let alive = |pid: &i32| proc::stat(host, *pid).is_some_and(|stat| !stat.is_dead());
-        if alive(&self.pid) { self.pid } else { self.worker.filter(alive).unwrap_or(self.pid) }
+    /// The one of its processes that is still there: the worker may have outlived its caller. `None` where neither is, so that
+    /// what stands in the file is of an earlier time. Whoever holds a lock is a process of this kernel, also in a tree that
+    /// stands in for a machine.
+    pub fn living_pid(&self) -> Option<i32> {
+        let live = Host::default();
+        let is_it = |pid: i32, started: Option<u64>| {
+            let stat = proc::stat(&live, pid).filter(|stat| !stat.is_dead());
+            stat.is_some_and(|stat| started.is_none_or(|started| stat.start_time == started))
+        };
+        let first = Some(self.pid).filter(|pid| *pid > 0 && is_it(*pid, self.started));
+        first.or_else(|| self.worker.filter(|worker| is_it(*worker, self.worker_started)))
+    }
+
+    /// Who it is, in words; what is known of it where its process cannot be told.
+    pub fn title(&self) -> String {
+        match (self.living_pid(), self.pid) {
+            (Some(pid), _) => format!("pid {pid} ({})", self.command),
+            (None, 0) => "somebody who could not leave his name there".to_owned(),
+            (None, pid) => {
+                let before = format!("pid {pid} ({}), which had it before, has ended", self.command);
+                format!("somebody who has not left his name there; {before}")
+            }
+        }
     }
 }
 
@@ -62,8 +85,9 @@ impl Locks {
         names.dedup();
         let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
         let pid = i32::try_from(std::process::id()).unwrap_or_default();
-        let mut locks =
-            Self { files: Vec::new(), holder: Holder { pid, worker: None, command: command.into(), since } };
+        let started = proc::start_time(&Host::default(), pid);
+        let holder = Holder { pid, started, command: command.into(), since, ..Holder::default() };
+        let mut locks = Self { files: Vec::new(), holder };
         for name in &names {
             locks.files.extend(take_one(host, name, deadline, &locks.files)?);
         }
@@ -79,6 +103,7 @@ impl Locks {
     /// Names the worker that shares these locks.
     pub fn name_worker(&mut self, pid: i32) {
         self.holder.worker = Some(pid);
+        self.holder.worker_started = proc::start_time(&Host::default(), pid);
         self.write_holder();
     }
 
@@ -160,12 +185,10 @@ fn busy<T>(host: &Host, name: &str, file: &mut File, deadline: &Deadline) -> Res
         u64::try_from(deadline.budget().as_millis()).unwrap_or(u64::MAX),
     ));
     let holder = read_holder(file);
-    let pid = holder.living_pid(host);
-    let what = format!("{name} is locked by pid {pid} ({}); waited {waited}", holder.command);
-    if holder.pid == 0 {
-        let what = format!("{name} is locked by somebody who could not leave his name there; waited {waited}");
+    let what = format!("{name} is locked by {}; waited {waited}", holder.title());
+    let Some(pid) = holder.living_pid() else {
         return Fault::busy(what).next("wait for it; ps -ef | grep -e gpu-bind -e pve-hook").fail();
-    }
+    };
     match proc::blocked_writers(host).into_iter().find(|w| w.pid == pid) {
         Some(writer) => Fault::wedged(format!("{what}; the kernel has not answered its write to {}", writer.file))
             .next("gpu-bind doctor")
@@ -215,6 +238,36 @@ mod tests {
         drop(first);
         assert!(holder(&host, "slot-a").is_none());
         take(&host, &["slot-b"], 0).unwrap();
+    }
+
+    #[test]
+    fn who_has_ended_or_is_another_by_now_is_not_named_as_the_holder() {
+        let dir = tempfile::tempdir().unwrap();
+        let host = Host::new(dir.path());
+        let locks = take(&host, &["slot-a"], 0).unwrap();
+        let own = locks.holder.clone();
+        let mut other = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let worker = i32::try_from(other.id()).unwrap();
+        let told = |holder: &Holder| {
+            fs::write(directory(&host).join("slot-a"), serde_json::to_string(holder).unwrap()).unwrap();
+            let error = take(&host, &["slot-a"], 0).unwrap_err();
+            assert_eq!(Fault::code_of(&error), Code::Busy);
+            error.to_string()
+        };
+        let before = "(gpu-bind attach 0000:01:00.0), which had it before, has ended";
+        let reused = Holder { started: own.started.map(|at| at + 1), ..own.clone() };
+        assert!(told(&reused).contains(&format!("pid {} {before}", own.pid)), "{}", told(&reused));
+        // The worker of a caller that has ended holds on.
+        let left = Holder { worker: Some(worker), ..reused };
+        assert!(told(&left).contains(&format!("by pid {worker} (")), "{}", told(&left));
+        let gone = Holder { worker_started: Some(1), ..left.clone() };
+        assert!(told(&gone).contains(before), "{}", told(&gone));
+        other.kill().unwrap();
+        other.wait().unwrap();
+        assert!(told(&left).contains(before), "{}", told(&left));
+        // As an older version of the programs leaves it.
+        assert!(told(&Holder { started: None, ..own.clone() }).contains(&format!("by pid {} (", own.pid)));
+        assert!(told(&Holder::default()).contains("somebody who could not leave his name there"));
     }
 
     #[test]

@@ -169,9 +169,9 @@ fn one(session: &Session, unit: &Unit, world: &World, access: &mut Access, held_
 /// Who is just moving the unit: whoever has its lock, or PVE while it starts or stops the VM.
 fn at_it(session: &Session, unit: &Unit, record: &Record, world: &World) -> Option<String> {
     let mover = unit.lock_names().iter().find_map(|name| lock::holder(&session.host, name));
-    let mover = mover.map(|mover| match mover.pid {
-        0 => "somebody who could not leave his name in the lock".to_owned(),
-        _ => format!("{}, pid {}", mover.command, mover.living_pid(&session.host)),
+    let mover = mover.map(|mover| match mover.living_pid() {
+        Some(pid) => format!("{}, pid {pid}", mover.command),
+        None => mover.title(),
     });
     mover.or_else(|| {
         let pid = being_started(session, unit, record, world).or_else(|| being_changed(session, unit, world))?;
