@@ -22,6 +22,8 @@ pub(super) enum Stage {
     Starting,
     /// It ought to run and does not.
     Gone,
+    /// It does not run here, and whether it ought to is not known.
+    Unknown,
     /// It runs, or whether it does cannot be told.
     On,
 }
@@ -41,6 +43,10 @@ pub(super) fn of(case: &Case, found: &mut Found) -> Stage {
     }
     if is_off(case) == Some(false) || (is_off(case).is_none() && !told_off(case)) {
         return on(case, found);
+    }
+    if instance.is_unread() {
+        instance.notes.iter().for_each(|note| found.doubt(clean(note)));
+        return Stage::Unknown;
     }
     if instance.template {
         found.note("a template");
