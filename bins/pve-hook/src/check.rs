@@ -4,7 +4,7 @@ use crate::{chain::survey, own, register::script_is_there};
 use anyhow::Result;
 use passthrough::{
     fault::Fault,
-    gpu::{holders::host_openers, target::ours, unit::Unit},
+    gpu::{console, holders::host_openers, target::ours, unit::Unit},
     host::names,
     modules::is_vfio,
     pci::{Address, Device, in_use},
@@ -98,8 +98,10 @@ fn one(session: &Session, config: &VmConfig) -> Checked {
         _ => {}
     }
     let mut notes = Vec::new();
-    let pci = |device| pci(session, config, device, &mut problems, &mut notes);
+    let mut taken = Vec::new();
+    let pci = |device| pci(session, config, device, &mut problems, &mut notes, &mut taken);
     let mut devices: Vec<_> = config.hostpci.iter().map(pci).collect();
+    notes.extend(consoles(session, &taken));
     for usb in &config.usb {
         let name = match &usb.source {
             UsbSource::Mapping(name) => Some(name.clone()),
@@ -166,6 +168,7 @@ fn pci(
     device: &HostPci,
     problems: &mut Vec<String>,
     notes: &mut Vec<String>,
+    taken: &mut Vec<(String, Unit)>,
 ) -> Checkable {
     // One at a time, so that a broken device does not hide the others.
     let alone = VmConfig { hostpci: vec![device.clone()], ..config.clone() };
@@ -182,6 +185,7 @@ fn pci(
                     if !units.iter().any(|u| u.key() == unit.key()) {
                         problems.extend(obstacles(session, &unit).into_iter().map(|o| format!("{}: {o}", device.key)));
                         notes.extend(go_along(&unit, &passthrough.functions()).map(|n| format!("{}: {n}", device.key)));
+                        taken.push((device.key.clone(), unit.clone()));
                         units.push(unit);
                     }
                 }
@@ -195,6 +199,16 @@ fn pci(
         driver: if device.keep { "keep" } else { "vfio" },
         mapping: device.mapping().map(ToOwned::to_owned),
     }
+}
+
+/// The GPUs with which the host's last screen goes: the hook takes the configuration as consent to that.
+fn consoles(session: &Session, taken: &[(String, Unit)]) -> Vec<String> {
+    let leaving: Vec<Unit> = taken.iter().map(|(_, unit)| unit.clone()).collect();
+    let goes = taken.iter().filter(|(_, unit)| console::would_go_with(&session.host, unit, &leaving));
+    goes.map(|(key, unit)| {
+        format!("{key}: no other GPU stays on the host; the console goes with {}: have SSH ready", unit.address)
+    })
+    .collect()
 }
 
 /// The functions that are taken from the host as well, though the configuration does not name them.
