@@ -31,13 +31,15 @@ static TREES: RwLock<Vec<PathBuf>> = RwLock::new(Vec::new());
 /// How often the kernel is asked again when something was renamed meanwhile: it cannot tell then that `..` stayed inside.
 const TRIES: usize = 1000;
 
-/// From now on, what lies below `root` is a tree.
+/// From now on, what lies below `root` is a tree, also where the path is spelled from `/` on.
 pub(crate) fn plant(root: &Path) {
     let mut trees = TREES.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if !trees.iter().any(|tree| tree == root) {
-        trees.push(root.to_owned());
-        ANY.store(true, Ordering::Release);
+    for root in [Some(root.to_owned()), std::path::absolute(root).ok()].into_iter().flatten() {
+        if !trees.contains(&root) {
+            trees.push(root);
+        }
     }
+    ANY.store(true, Ordering::Release);
 }
 
 /// The tree that a path is below, and the path inside of it.
