@@ -1,6 +1,6 @@
 //! The kernel's log: all that is left of it, or the errors about a device from a moment on.
 
-use crate::{deadline::Deadline, host::Host, tree};
+use crate::{deadline::Deadline, host::Host};
 use nix::libc;
 use std::{
     fs::{File, OpenOptions},
@@ -57,7 +57,11 @@ pub fn whole(host: &Host, size: usize, deadline: &Deadline) -> Option<String> {
 }
 
 fn open(host: &Host) -> Option<File> {
-    OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(tree::target(&host.kernel_log()).ok()?).ok()
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(crate::tree::target(&host.kernel_log()).ok()?)
+        .ok()
 }
 
 /// The records from where the file stands, and whether some were lost.

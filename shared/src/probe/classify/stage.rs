@@ -131,3 +131,36 @@ fn why_it_ought_to_run(case: &Case) -> Option<String> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{classify, samples},
+        *,
+    };
+    use crate::{
+        config::probe::Limits,
+        probe::{
+            evidence::{Process, Vnc},
+            figure::Figure,
+        },
+    };
+
+    #[test]
+    fn one_whose_configuration_cannot_be_read_is_not_called_stopped() {
+        // Also where its pid file was left behind.
+        for pid in [0, 4711] {
+            let evidence = samples::evidence(|i, f, d| {
+                f.process = Figure::known("test", Process { pid, state: ProcessState::Gone });
+                (i.power, i.hardware) = (Power::Unknown, None);
+                i.lock = Some("unknown: its configuration cannot be read".into());
+                i.notes = vec!["its configuration cannot be read: Permission denied (os error 13)".into()];
+                (d.qmp, d.vnc) = (Qmp::Absent, Vnc::Absent);
+            });
+            let verdict = classify(&evidence, &Limits::default(), samples::NOW);
+            assert_eq!((verdict.status, verdict.problems.len(), verdict.recovery_needed), (Status::Unknown, 0, false));
+            let why = "its configuration cannot be read: Permission denied (os error 13)";
+            assert_eq!(verdict.notes, ["locked: unknown: its configuration cannot be read", why]);
+        }
+    }
+}

@@ -521,19 +521,6 @@ fn a_monitor_that_hangs_is_told_by_how_far_it_came() {
 }
 
 #[test]
-fn one_whose_configuration_cannot_be_read_is_not_called_stopped() {
-    let verdict = judge(&evidence(|i, f, d| {
-        (i.power, f.process) = (Power::Unknown, process(0, ProcessState::Gone));
-        (i.hardware, i.lock) = (None, Some("unknown: its configuration cannot be read".into()));
-        i.notes = vec!["its configuration cannot be read: Permission denied (os error 13)".into()];
-        (d.qmp, d.vnc) = (Qmp::Absent, Vnc::Absent);
-    }));
-    assert_eq!((verdict.status, verdict.problems.len(), verdict.recovery_needed), (Status::Unknown, 0, false));
-    let why = "its configuration cannot be read: Permission denied (os error 13)";
-    assert_eq!(verdict.notes, ["locked: unknown: its configuration cannot be read", why]);
-}
-
-#[test]
 fn a_vm_that_is_off_and_starts_at_boot_is_stopped_with_a_hint() {
     let off = |spoil: Spoil| {
         judge(&evidence(|i, f, d| {
