@@ -5,9 +5,13 @@ use crate::{
     session::Session,
 };
 use anyhow::Result;
-use clap::{Args, Parser};
+use clap::{
+    Args, Command, CommandFactory, Parser,
+    error::{ContextKind, ContextValue},
+};
 use serde_json::json;
 use std::{
+    ffi::OsString,
     io::{self, Write},
     path::PathBuf,
     process::ExitCode,
@@ -98,16 +102,24 @@ pub fn vmid(text: &str) -> Result<u32, String> {
 
 /// What was typed. A mistake ends the program with exit code 2, and with `--json` it is a document, as every error is.
 pub fn read<C: Parser>() -> C {
-    C::try_parse().unwrap_or_else(|error| mistyped(&error))
+    C::try_parse().unwrap_or_else(|error| mistyped::<C>(error))
 }
 
-/// Ends the program over what cannot be understood, or with the help that was asked for.
-pub fn mistyped(error: &clap::Error) -> ! {
-    if error.use_stderr() && std::env::args_os().any(|word| word == "--json") {
+/// Ends the program over what cannot be understood, or with the help that was asked for. Where the same words in another
+/// order are a command, that command is told.
+pub fn mistyped<C: CommandFactory>(mut error: clap::Error) -> ! {
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let meant = if error.use_stderr() { in_order(&C::command(), &words) } else { None };
+    if let Some(meant) = &meant {
+        let tip = format!("did you mean: {meant}");
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
+    if error.use_stderr() && words.iter().any(|word| word == "--json") {
         let text = error.to_string();
         let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        let next =
-            std::env::args().next().map(|name| format!("{} --help", name.rsplit('/').next().unwrap_or_default()));
+        let help =
+            || std::env::args().next().map(|name| format!("{} --help", name.rsplit('/').next().unwrap_or_default()));
+        let next = meant.or_else(help);
         let document = json!({ "error": { "exit_code": 2, "message": message, "next": next } });
         Output::new(true).text(&format!("{document:#}"));
     }
@@ -119,6 +131,29 @@ pub fn mistyped(error: &clap::Error) -> ! {
         std::process::exit(error.exit_code());
     }
     error.exit()
+}
+
+/// More words than that nobody swaps.
+const MOST_WORDS: usize = 12;
+
+/// The command that these words are when one of them comes first: `01:00 detach` is `detach 01:00`. Whether it is one, the
+/// program's own grammar says.
+fn in_order(command: &Command, words: &[OsString]) -> Option<String> {
+    let is_option = |word: &OsString| word.as_encoded_bytes().starts_with(b"-");
+    let movable = (1..words.len().min(MOST_WORDS)).filter(|at| !is_option(&words[*at]));
+    let name = command.get_name();
+    let orders = movable.map(|at| {
+        let mut order = words.to_vec();
+        order[..=at].rotate_right(1);
+        order
+    });
+    let is_command = |order: &Vec<OsString>| {
+        let line = std::iter::once(OsString::from(name)).chain(order.iter().cloned());
+        command.clone().try_get_matches_from(line).is_ok()
+    };
+    let found = { orders }.find(is_command)?;
+    let text: Vec<_> = found.iter().map(|word| word.to_string_lossy()).collect();
+    Some(format!("{name} {}", text.join(" ")))
 }
 
 /// Ends a run: an error is printed with its cause and the next command to type, and becomes the exit code.
@@ -139,6 +174,36 @@ pub fn finish(program: &str, json: bool, result: Result<u8>) -> ExitCode {
                 Output::new(true).text(&format!("{document:#}"));
             }
             ExitCode::from(code)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Arg;
+
+    #[test]
+    fn words_in_the_wrong_order_are_told_in_the_right_one() {
+        let many = |name: &'static str| Arg::new(name).required(true).num_args(1..).value_parser(duration);
+        let force = Arg::new("force").long("force").action(clap::ArgAction::SetTrue);
+        let command = Command::new("program")
+            .subcommand_required(true)
+            .arg(Arg::new("root").long("root").global(true))
+            .subcommand(Command::new("detach").arg(many("target")).arg(force))
+            .subcommand(Command::new("list"));
+        for (typed, meant) in [
+            ("1s detach", Some("program detach 1s")),
+            ("1s 2s detach --force", Some("program detach 1s 2s --force")),
+            ("--root / 1s detach", Some("program detach --root / 1s")),
+            ("1s list", None),
+            ("what detach", None),
+            ("detach", None),
+            ("1s detach --help", None),
+            ("", None),
+        ] {
+            let words: Vec<_> = typed.split_whitespace().map(OsString::from).collect();
+            assert_eq!(in_order(&command, &words).as_deref(), meant, "{typed}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The host that is looked at: the only place with absolute paths. Everything is found below a root, so that a copied tree
 //! can stand in for a machine.
 
-use crate::pci::Address;
+use crate::{pci::Address, tree};
 use std::{
     fs::{self, File},
     io::{self, Read},
@@ -140,6 +140,9 @@ impl Host {
         let root = root.into();
         let place = |path: &Path| fs::metadata(path).map(|m| (m.dev(), m.ino())).ok();
         let is_live = root == Path::new("/") || place(&root).is_some_and(|here| Some(here) == place(Path::new("/")));
+        if !is_live {
+            tree::plant(&root);
+        }
         Self { root: if is_live { "/".into() } else { root }, boot_id: OnceLock::new() }
     }
 
@@ -213,7 +216,7 @@ impl Host {
 
     /// This node's name in the PVE cluster.
     pub fn node(&self) -> String {
-        let by_link = fs::read_link(self.pve().join("local")).ok();
+        let by_link = tree::read_link(&self.pve().join("local")).ok();
         let name = by_link.as_deref().and_then(Path::file_name).map(|n| n.to_string_lossy().into_owned());
         let full = name.unwrap_or_else(|| match line(&self.at("etc/hostname")) {
             empty if empty.is_empty() => line(&self.at("proc/sys/kernel/hostname")),
@@ -229,7 +232,7 @@ fn line(path: &Path) -> String {
 
 /// The names in a directory, sorted; none where it does not exist.
 pub fn names(dir: &Path) -> Vec<String> {
-    let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
+    let Ok(entries) = tree::read_dir(dir) else { return Vec::new() };
     let mut names: Vec<_> = entries.filter_map(|e| e.ok()?.file_name().into_string().ok()).collect();
     names.sort();
     names
@@ -240,7 +243,7 @@ const LARGEST: u64 = 8 << 20;
 
 /// A regular file's bytes. Nothing else is opened, so that a FIFO in its place cannot hold us up, nor a huge one fill memory.
 pub fn read_file(path: &Path) -> io::Result<Vec<u8>> {
-    let mut file = File::options().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path)?;
+    let mut file = File::options().read(true).custom_flags(nix::libc::O_NONBLOCK).open(tree::target(path)?)?;
     let meta = file.metadata()?;
     if !meta.is_file() {
         return Err(io::Error::other("not a regular file"));

@@ -65,7 +65,11 @@ pub fn whole(host: &Host, size: usize, deadline: &Deadline) -> Option<String> {
 }
 
 fn open(host: &Host) -> Option<File> {
-    OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(host.kernel_log()).ok()
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(crate::tree::target(&host.kernel_log()).ok()?)
+        .ok()
 }
 
 /// The records from where the file stands, and whether some were lost.

@@ -31,5 +31,6 @@ pub mod reread;
 pub mod session;
 pub mod state;
 pub mod sysfs;
+pub mod tree;
 pub mod usb;
 pub mod web;

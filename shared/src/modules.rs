@@ -3,10 +3,11 @@
 use crate::{
     host::{Host, names},
     modprobe_d::{kernel_parameters, plain, sentences},
+    tree,
 };
 use std::{
     collections::HashSet,
-    fs::{self, File},
+    fs::File,
     io::{BufRead, BufReader},
     path::Path,
 };
@@ -50,7 +51,7 @@ pub fn candidates(host: &Host, modalias: &str) -> Vec<Candidate> {
 
 /// Whether the running kernel's module index is there at all.
 pub fn known(host: &Host) -> bool {
-    host.module_indexes().join("modules.alias").exists()
+    tree::exists(&host.module_indexes().join("modules.alias"))
 }
 
 /// Whether a driver or module hands devices to a VM, or holds them for that: what is never a host driver.
@@ -66,7 +67,7 @@ pub fn drivers_of(host: &Host, module: &str) -> Vec<String> {
 
 /// The module that registered a PCI driver; `None` where it is built in or not registered.
 pub fn module_of_driver(host: &Host, driver: &str) -> Option<String> {
-    fs::read_link(host.pci_driver(driver).join("module")).ok()?.file_name()?.to_str().map(str::to_owned)
+    tree::read_link(&host.pci_driver(driver).join("module")).ok()?.file_name()?.to_str().map(str::to_owned)
 }
 
 fn blacklist(host: &Host) -> HashSet<String> {
@@ -87,7 +88,7 @@ fn blacklist(host: &Host) -> HashSet<String> {
 }
 
 fn each_record(path: &Path, end: u8, mut record: impl FnMut(&str)) {
-    let Ok(file) = File::open(path) else { return };
+    let Ok(file) = tree::target(path).and_then(File::open) else { return };
     let mut reader = BufReader::with_capacity(64 << 10, file);
     let mut bytes = Vec::with_capacity(256);
     while reader.read_until(end, &mut bytes).is_ok_and(|n| n > 0) {
@@ -149,6 +150,7 @@ fn in_set(set: &[u8], c: u8) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::fs;
     use std::os::unix::fs::symlink;
 
     const GPU: &str = "pci:v000010DEd00002204sv00001458sd0000403Bbc03sc00i00";

@@ -3,7 +3,7 @@
 //! control group or the interface behind it has gone, it fails, whatever has the same name by then. A file of a tree that
 //! stands in for a machine does not fail; there it is looked each time whether its path still leads to it.
 
-use crate::host::Host;
+use crate::{host::Host, tree};
 use nix::{
     libc::O_NONBLOCK,
     sys::resource::{Resource, getrlimit},
@@ -72,7 +72,7 @@ impl Pool {
                 done => return done,
             }
         }
-        let mut opened = File::options().read(true).custom_flags(O_NONBLOCK).open(file.path())?;
+        let mut opened = File::options().read(true).custom_flags(O_NONBLOCK).open(tree::target(&file.path())?)?;
         let length = opened.read(&mut self.buffer);
         let worth_keeping = length.as_ref().map_or_else(|e| e.kind() == io::ErrorKind::InvalidInput, |_| true);
         if worth_keeping && let Some(place) = Place::take(&self.left) {

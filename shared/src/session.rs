@@ -7,6 +7,7 @@ use crate::{
     host::Host,
     log::Log,
     report::Output,
+    tree,
 };
 use anyhow::Result;
 use std::{cell::RefCell, time::Duration};
@@ -61,7 +62,7 @@ impl Session {
     /// Ends the run where what there is cannot be known, which is not the same as nothing: without sysfs, say.
     pub fn require_bus(&self, name: &str) -> Result<()> {
         let dir = self.host.at("sys/bus").join(name);
-        if dir.is_dir() {
+        if tree::is_dir(&dir) {
             return Ok(());
         }
         let shown = self.host.shown(&dir);

@@ -1,12 +1,12 @@
 //! State files: written whole or not at all, and never through a planted link.
 
-use crate::{failpoint, host::read_file};
+use crate::{failpoint, host::read_file, tree};
 use anyhow::{Context, Result};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::Write,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::OpenOptionsExt,
     path::Path,
 };
 
@@ -19,8 +19,9 @@ pub fn save<T: Serialize>(path: &Path, value: &T) -> Result<()> {
 /// Replaces a file by one with these bytes: flushed first, then renamed over it.
 pub fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     failpoint::before_write();
+    tree::create_dirs(path.parent().unwrap_or(Path::new("/")), 0o755)?;
+    let path = &*tree::entry(path)?;
     let dir = path.parent().unwrap_or(Path::new("/"));
-    DirBuilder::new().recursive(true).mode(0o755).create(dir)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temp = dir.join(format!(".{name}.{}", std::process::id()));
     let _ = fs::remove_file(&temp);
@@ -45,7 +46,7 @@ pub fn load<T: DeserializeOwned>(path: &Path) -> Option<T> {
 /// Removes a state file; one that is not there is fine.
 pub fn remove(path: &Path) -> Result<()> {
     failpoint::before_write();
-    let removed = fs::remove_file(path);
+    let removed = tree::entry(path).and_then(fs::remove_file);
     failpoint::write_handed_over();
     match removed {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
@@ -59,8 +60,9 @@ pub fn remove(path: &Path) -> Result<()> {
 pub fn append_line<T: Serialize>(path: &Path, value: &T, limit: u64) -> Result<()> {
     let write = || -> std::io::Result<()> {
         if let Some(dir) = path.parent() {
-            DirBuilder::new().recursive(true).mode(0o755).create(dir)?;
+            tree::create_dirs(dir, 0o755)?;
         }
+        let path = &*tree::entry(path)?;
         if fs::metadata(path).is_ok_and(|m| m.len() > limit) {
             // One that cannot be read any more begins anew.
             let old = read_file(path).unwrap_or_default();

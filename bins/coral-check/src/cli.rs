@@ -87,10 +87,10 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap:
 }
 
 /// Ends a run that could not be understood. To Nagios, 2 would mean that the Coral is broken.
-pub fn mistyped(error: &clap::Error) -> ExitCode {
+pub fn mistyped(error: clap::Error) -> ExitCode {
     let nagios = std::env::args().any(|word| word.trim_start_matches('-') == "nagios");
     if !error.use_stderr() || !nagios {
-        passthrough::cli::mistyped(error);
+        passthrough::cli::mistyped::<Cli>(error);
     }
     let text = error.to_string();
     println!("CORAL UNKNOWN - {}", text.lines().next().unwrap_or_default().trim_start_matches("error: "));

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 pub fn main() -> ExitCode {
     let cli = match cli::parse(std::env::args_os()) {
         Ok(cli) => cli,
-        Err(error) => return cli::mistyped(&error),
+        Err(error) => return cli::mistyped(error),
     };
     if cli.nagios {
         return run::nagios(&cli);

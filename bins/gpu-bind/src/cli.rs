@@ -1,11 +1,7 @@
 //! What can be typed.
 
-use clap::{
-    Args, CommandFactory, Parser, Subcommand,
-    error::{ContextKind, ContextValue},
-};
+use clap::{Args, Parser, Subcommand};
 use passthrough::{cli::Common, gpu::target::Target};
-use std::env;
 
 /// Moves GPUs between their host driver and vfio-pci, verified
 #[derive(Debug, Parser)]
@@ -65,28 +61,6 @@ pub struct Change {
     /// Proceed although no other GPU stays on a host driver: the screen of the host goes dark
     #[arg(long)]
     pub allow_console: bool,
-}
-
-impl Cli {
-    /// What was typed. Who put the target in front of the verb is told so.
-    pub fn read() -> Self {
-        Self::try_parse().unwrap_or_else(|mut error| {
-            let words: Vec<String> = env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-            if let Some(right) = swapped(&words) {
-                let tip = format!("the verb comes first: {right}");
-                error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
-            }
-            passthrough::cli::mistyped(&error)
-        })
-    }
-}
-
-fn swapped(words: &[String]) -> Option<String> {
-    let mut words = words.iter().filter(|word| !word.starts_with('-'));
-    let (target, verb) = (words.next()?, words.next()?);
-    target.parse::<Target>().ok()?;
-    Cli::command().find_subcommand(verb)?;
-    Some(format!("gpu-bind {verb} {target}"))
 }
 
 const EXAMPLES: &str = "\

@@ -8,6 +8,6 @@ use std::process::ExitCode;
 
 /// The program.
 pub fn main() -> ExitCode {
-    let cli = cli::Cli::read();
+    let cli: cli::Cli = passthrough::cli::read();
     passthrough::cli::finish("gpu-bind", cli.common.json, run::run(&cli))
 }

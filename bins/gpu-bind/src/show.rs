@@ -39,7 +39,7 @@ pub fn statuses(session: &Session, targets: &[Target], list: &[Status], world: &
             drivers.collect::<Vec<_>>().join(","),
             dash(&gpu.drm.join(",")),
             dash(&vms),
-            gpu.held_by.as_ref().map_or_else(|| "-".into(), |h| h.title(world)),
+            gpu.held_by.as_ref().map_or_else(|| nobody(gpu), |h| h.title(world)),
             gpu.name.clone(),
         ]);
     }
@@ -134,6 +134,10 @@ pub fn healed(session: &Session, healed: &[Healed]) -> Result<()> {
         session.output.text(&text);
     }
     Ok(())
+}
+
+fn nobody(gpu: &Status) -> String {
+    if gpu.held_by_unknown.is_some() { "unknown".into() } else { "-".into() }
 }
 
 fn dash(text: &str) -> String {

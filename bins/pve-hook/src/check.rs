@@ -1,14 +1,14 @@
 //! Says for each VM whether the hook is in place and whether its devices can be bound.
 
+mod obstacles;
+
 use crate::{chain::survey, own, register::script_is_there};
 use anyhow::Result;
+use obstacles::{consoles, go_along, obstacles};
 use passthrough::{
     fault::Fault,
-    gpu::{holders::host_openers, target::ours, unit::Unit},
-    host::names,
-    modules::is_vfio,
-    pci::{Address, Device, in_use},
-    proc::Opener,
+    gpu::{target::ours, unit::Unit},
+    pci::Address,
     pve::{self, HostPci, UsbSource, VmConfig, mapping},
     session::Session,
     usb::Passed,
@@ -98,8 +98,10 @@ fn one(session: &Session, config: &VmConfig) -> Checked {
         _ => {}
     }
     let mut notes = Vec::new();
-    let pci = |device| pci(session, config, device, &mut problems, &mut notes);
+    let mut taken = Vec::new();
+    let pci = |device| pci(session, config, device, &mut problems, &mut notes, &mut taken);
     let mut devices: Vec<_> = config.hostpci.iter().map(pci).collect();
+    notes.extend(consoles(session, &taken));
     for usb in &config.usb {
         let name = match &usb.source {
             UsbSource::Mapping(name) => Some(name.clone()),
@@ -166,6 +168,7 @@ fn pci(
     device: &HostPci,
     problems: &mut Vec<String>,
     notes: &mut Vec<String>,
+    taken: &mut Vec<(String, Unit)>,
 ) -> Checkable {
     // One at a time, so that a broken device does not hide the others.
     let alone = VmConfig { hostpci: vec![device.clone()], ..config.clone() };
@@ -182,6 +185,7 @@ fn pci(
                     if !units.iter().any(|u| u.key() == unit.key()) {
                         problems.extend(obstacles(session, &unit).into_iter().map(|o| format!("{}: {o}", device.key)));
                         notes.extend(go_along(&unit, &passthrough.functions()).map(|n| format!("{}: {n}", device.key)));
+                        taken.push((device.key.clone(), unit.clone()));
                         units.push(unit);
                     }
                 }
@@ -195,46 +199,6 @@ fn pci(
         driver: if device.keep { "keep" } else { "vfio" },
         mapping: device.mapping().map(ToOwned::to_owned),
     }
-}
-
-/// The functions that are taken from the host as well, though the configuration does not name them.
-fn go_along(unit: &Unit, named: &[Address]) -> Option<String> {
-    let others = unit.functions.iter().filter(|function| !named.contains(function));
-    let others: Vec<_> = others.map(ToString::to_string).collect();
-    let what = || format!("{} leaves the host as well: same slot or IOMMU group", others.join(" "));
-    (!others.is_empty()).then(what)
-}
-
-/// What will keep a unit from going to a VM.
-fn obstacles(session: &Session, unit: &Unit) -> Vec<String> {
-    let host = &session.host;
-    let mut found = Vec::new();
-    if names(&host.iommu_groups()).is_empty() {
-        found.push("the IOMMU is off: enable VT-d or AMD-Vi in the firmware, and intel_iommu=on for Intel".into());
-    } else if unit.group.is_none() {
-        found.push(format!("{} has no IOMMU group", unit.address));
-    }
-    let host_has_it = !Device::new(host, unit.address).driver().is_some_and(|driver| is_vfio(&driver));
-    let openers = if host_has_it { host_openers(host, unit).found } else { Vec::new() };
-    if !openers.is_empty() && session.config.device(unit.address).units.unwrap_or_default().is_empty() {
-        let list = openers.iter().map(Opener::title).collect::<Vec<_>>().join(", ");
-        found.push(format!("the VM cannot be started now, {} is in use on the host: {list}", unit.address));
-    }
-    for function in &unit.functions {
-        let device = Device::new(host, *function);
-        if host.is_live() && device.config_id() == Some(u32::MAX) {
-            found.push(format!("{function} answers ffffffff: it fell off the bus; gpu-bind attach {function}"));
-        }
-        if function.slot != unit.address.slot {
-            let uses = in_use(host, &device);
-            let what = format!("{function} is in the same IOMMU group and would go with {}", unit.address);
-            found.extend((!uses.is_empty()).then(|| format!("{what}: {}", uses.join(", "))));
-        }
-        if device.virtual_functions() > 0 {
-            found.push(format!("{function} has SR-IOV virtual functions enabled"));
-        }
-    }
-    found
 }
 
 fn text(checked: &[Checked]) -> String {

@@ -4,6 +4,7 @@ use crate::register::VOLUME;
 use passthrough::{
     host::Host,
     pve::{VmConfig, qm},
+    tree,
 };
 use std::{
     fs::{self, Metadata},
@@ -36,7 +37,7 @@ pub fn behind(host: &Host, volume: &str) -> Option<PathBuf> {
 
 /// Whether a file is this program, or a copy of it.
 pub fn is_program(host: &Host, file: &Path) -> bool {
-    let Ok(meta) = fs::metadata(file) else { return false };
+    let Ok(meta) = tree::metadata(file) else { return false };
     !is_another(file) && (is_one_of(&places(host), &meta) || content(file, &meta).is_some_and(|text| is_copy(&text)))
 }
 
@@ -50,8 +51,8 @@ pub fn foreign(host: &Host, file: &Path) -> Option<String> {
 /// Whether a file is neither this program nor a script that calls it. Where the program itself is not to be found, as in
 /// a tree of configurations, nothing can be told.
 pub fn is_foreign(host: &Host, file: &Path) -> bool {
-    let Ok(meta) = fs::metadata(file) else { return false };
-    let known = host.is_live() || host.at(PROGRAM).exists();
+    let Ok(meta) = tree::metadata(file) else { return false };
+    let known = host.is_live() || tree::exists(&host.at(PROGRAM));
     let calls = |text: &[u8]| is_copy(text) || contains(text, CALL);
     let ours = || is_one_of(&places(host), &meta) || content(file, &meta).is_none_or(|text| calls(&text));
     known && (is_another(file) || !ours())
@@ -59,7 +60,7 @@ pub fn is_foreign(host: &Host, file: &Path) -> bool {
 
 /// One of the other programs: all are names of one file, and the name tells which is meant.
 fn is_another(file: &Path) -> bool {
-    let path = file.canonicalize().unwrap_or_default();
+    let path = tree::canonicalize(file).unwrap_or_default();
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     !name.contains("pve-hook") && OTHERS.iter().any(|other| name.contains(other))
 }
@@ -70,7 +71,7 @@ const OTHERS: [&str; 4] = ["gpu-bind", "usb-reset", "coral-check", "vm-probe"];
 /// Where we lie: as installed, and as we run. In a tree without us, the local snippet stands for us.
 fn places(host: &Host) -> Vec<PathBuf> {
     let mut places = vec![host.at(PROGRAM), PathBuf::from("/proc/self/exe")];
-    if !host.is_live() && !host.at(PROGRAM).exists() {
+    if !host.is_live() && !tree::exists(&host.at(PROGRAM)) {
         places.push(host.snippets().join("pve-hook"));
     }
     places
@@ -78,11 +79,11 @@ fn places(host: &Host) -> Vec<PathBuf> {
 
 fn is_one_of(places: &[PathBuf], meta: &Metadata) -> bool {
     let same = |other: Metadata| (other.dev(), other.ino()) == (meta.dev(), meta.ino());
-    places.iter().any(|place| fs::metadata(place).is_ok_and(same))
+    places.iter().any(|place| tree::metadata(place).is_ok_and(same))
 }
 
 fn content(file: &Path, meta: &Metadata) -> Option<Vec<u8>> {
-    (meta.is_file() && meta.len() <= LARGEST).then(|| fs::read(file).ok()).flatten()
+    (meta.is_file() && meta.len() <= LARGEST).then(|| fs::read(tree::target(file).ok()?).ok()).flatten()
 }
 
 fn is_copy(text: &[u8]) -> bool {

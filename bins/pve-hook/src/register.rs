@@ -14,10 +14,11 @@ use passthrough::{
     fault::{Code, Fault},
     pve::{self, VmConfig, qm},
     session::Session,
+    tree,
 };
 use serde::Serialize;
 use serde_json::json;
-use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{os::unix::fs::PermissionsExt, path::Path};
 
 /// How PVE calls our snippet.
 pub const VOLUME: &str = "local:snippets/pve-hook";
@@ -44,7 +45,7 @@ pub fn unregister(session: &Session, which: &Which) -> Result<u8> {
 /// PVE refuses to start a VM whose hookscript is missing or not executable.
 pub fn script_is_there(session: &Session, path: &Path) -> Result<()> {
     let shown = session.host.shown(path);
-    match fs::metadata(path) {
+    match tree::metadata(path) {
         Ok(meta) if meta.is_file() && meta.permissions().mode() & 0o111 != 0 => Ok(()),
         Ok(_) => Fault::problem(format!("{shown} is not an executable file")).next(format!("chmod +x {shown}")).fail(),
         Err(error) => {

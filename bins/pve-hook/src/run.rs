@@ -14,7 +14,7 @@ use passthrough::{
     session::Session,
 };
 use serde_json::json;
-use std::time::Duration;
+use std::{env, time::Duration};
 
 /// How long a phase may take: PVE holds the VM's lock meanwhile.
 const PHASE: Duration = Duration::from_secs(60);
@@ -31,6 +31,8 @@ pub fn run(cli: &Cli) -> Result<u8> {
         session.output.check().map(|()| code)
     };
     match (&cli.verb, cli.vmid, cli.phase) {
+        // To the parser it is a command with a VMID besides: not one that is to be done for every VM.
+        (Some(_), Some(vmid), _) => in_front(vmid, env::args().skip(1)),
         (Some(Verb::Register(what)), ..) => told(&|session| register::register(session, what)),
         (Some(Verb::Unregister(which)), ..) => told(&|session| register::unregister(session, which)),
         (Some(Verb::Check { vmids }), ..) => told(&|session| check::check(session, vmids)),
@@ -40,6 +42,14 @@ pub fn run(cli: &Cli) -> Result<u8> {
             Fault::usage("expected a VMID and a phase, or register, unregister or check").next("pve-hook --help").fail()
         }
     }
+}
+
+/// A VMID in front of a verb that may stand for every VM where none is behind it.
+fn in_front(vmid: u32, words: impl Iterator<Item = String>) -> Result<u8> {
+    let (ids, mut words): (Vec<_>, Vec<_>) = words.partition(|word| word.parse() == Ok(vmid));
+    words.extend(ids);
+    let meant = format!("did you mean: pve-hook {}", words.join(" "));
+    Fault::usage(format!("unexpected {vmid} in front of the verb; {meant}")).next("pve-hook --help").fail()
 }
 
 /// One phase: ours first, then the chained ones. Only a failing pre-start stops PVE; the others say what went wrong.

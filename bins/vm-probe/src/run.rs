@@ -28,9 +28,10 @@ use passthrough::{
         verdict::{FailureType, Problem, Status, Subsystem, Symptom, Verdict},
     },
     session::Session,
+    tree,
 };
 use serde_json::json;
-use std::{fs, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 /// A look has an answer within this time, …
 const LOOK: Duration = Duration::from_secs(30);
@@ -240,7 +241,7 @@ fn check(session: &Session, ids: &[String], slow: bool) -> Result<u8> {
 /// Whether this is a host with VMs of its own, rather than what is around one QEMU. `/etc/pve` may hang: it is not opened.
 fn no_container(session: &Session) -> bool {
     let host = &session.host;
-    let pve = || fs::read_dir(host.at("etc")).is_ok_and(|all| all.flatten().any(|entry| entry.file_name() == "pve"));
+    let pve = || tree::read_dir(&host.at("etc")).is_ok_and(|all| all.flatten().any(|entry| entry.file_name() == "pve"));
     container::find(host, &session.config.probe).is_err() && pve()
 }
 

@@ -115,6 +115,17 @@ impl Config {
         }
     }
 
+    /// The driver that a function has on the host, as configured: in a section of its own, or in that of its slot, which means
+    /// the one function that the slot is called by.
+    pub fn host_driver(&self, function: Address, gives_name: bool) -> Option<String> {
+        let sections = || self.gpu.iter().chain(&self.pci).filter(|(prefix, _)| prefix.covers(function));
+        let named = |own: bool| {
+            let mut same = sections().filter(move |(prefix, _)| prefix.function.is_some() == own);
+            same.find_map(|(_, device)| device.host_driver.clone())
+        };
+        named(true).or_else(|| named(false).filter(|_| gives_name))
+    }
+
     /// Whether a device that is no GPU is named and so belongs to us.
     pub fn names_pci(&self, address: Address) -> bool {
         self.pci.keys().any(|prefix| prefix.covers(address))
@@ -149,6 +160,19 @@ mod tests {
         assert_eq!(config.device("0000:02:00.0".parse().unwrap()).back, None);
         assert!(config.names_pci("0000:04:00.0".parse().unwrap()));
         assert_eq!(config.timeout, Some(Duration::from_secs(60)));
+    }
+
+    #[test]
+    fn each_function_may_have_a_host_driver_of_its_own() {
+        let config = parse(
+            "[gpu.\"0000:01:00\"]\nhost_driver = \"amdgpu\"\n[gpu.\"0000:01:00.1\"]\nhost_driver = \"snd_hda_intel\"\n",
+        )
+        .unwrap();
+        let driver = |address: &str, gives_name| config.host_driver(address.parse().unwrap(), gives_name);
+        assert_eq!(driver("0000:01:00.0", true).as_deref(), Some("amdgpu"));
+        assert_eq!(driver("0000:01:00.1", false).as_deref(), Some("snd_hda_intel"));
+        assert_eq!(driver("0000:01:00.2", false), None, "the slot's driver is the display's");
+        assert_eq!(driver("0000:02:00.0", true), None);
     }
 
     #[test]

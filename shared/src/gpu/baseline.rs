@@ -7,13 +7,13 @@ use super::{
     unit::Unit,
 };
 use crate::{
-    host::Host,
+    host::{Host, read_text},
     pci::{Address, Device},
     state,
 };
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf};
 
 /// The snapshot of a unit.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -154,7 +154,7 @@ impl Snapshot {
             }
             _ => None,
         };
-        let regions = fs::read_to_string(device.dir().join("resource")).unwrap_or_default();
+        let regions = read_text(&device.dir().join("resource")).unwrap_or_default();
         Self {
             id: format!("{:04x}:{:04x}", function.id.0, function.id.1),
             power_state: text("power_state"),

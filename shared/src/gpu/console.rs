@@ -8,7 +8,7 @@ use super::{
 use crate::{
     host::{Host, names},
     modules,
-    pci::Device,
+    pci::{Address, Device},
     sysfs,
 };
 
@@ -38,11 +38,23 @@ pub fn is_bound(host: &Host, name: &str) -> bool {
 /// Whether the console would go with a unit: it drives a screen, and no GPU besides those that are leaving would stay.
 pub fn goes_with(host: &Host, unit: &Unit, seen: &Observation, leaving: &[Unit]) -> bool {
     let shows = |f: &Function| f.display && f.host_driver().is_some();
+    seen.functions.iter().any(shows) && !another_stays(host, unit, leaving)
+}
+
+/// The same by the drivers that sysfs shows, for who has not observed the unit.
+pub fn would_go_with(host: &Host, unit: &Unit, leaving: &[Unit]) -> bool {
+    let shows = |f: &Address| {
+        let device = Device::new(host, *f);
+        device.is_display() && device.driver().is_some_and(|driver| !modules::is_vfio(&driver))
+    };
+    unit.functions.iter().any(shows) && !another_stays(host, unit, leaving)
+}
+
+fn another_stays(host: &Host, unit: &Unit, leaving: &[Unit]) -> bool {
     let on_host = |unit: &Unit| {
         let driver = Device::new(host, unit.address).driver();
         driver.is_some_and(|driver| !modules::is_vfio(&driver))
     };
     let leaves = |other: &Unit| other.key() == unit.key() || leaving.iter().any(|unit| unit.key() == other.key());
-    let others = || gpus(host).into_iter().any(|other| !leaves(&other) && on_host(&other));
-    seen.functions.iter().any(shows) && !others()
+    gpus(host).into_iter().any(|other| !leaves(&other) && on_host(&other))
 }

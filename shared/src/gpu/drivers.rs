@@ -5,12 +5,12 @@ use super::{
     plan::VFIO,
     policy::{Wanted, WantedDrivers},
 };
-use crate::{command, fault::Fault, modules, session::Session};
+use crate::{command, fault::Fault, modules, session::Session, tree};
 use anyhow::{Context, Result};
 
 /// Registers vfio-pci.
 pub fn load_vfio(session: &Session) -> Result<()> {
-    if session.host.pci_driver(VFIO).is_dir() {
+    if tree::is_dir(&session.host.pci_driver(VFIO)) {
         return Ok(());
     }
     if session.dry_run {
@@ -27,7 +27,7 @@ pub fn load_modules(op: &Operation, mut wanted: WantedDrivers) -> Result<WantedD
     let host = &op.session.host;
     for (address, want) in &mut wanted {
         let Some(Wanted { driver, module }) = want else { continue };
-        if driver.as_ref().is_some_and(|driver| host.pci_driver(driver).is_dir()) {
+        if driver.as_ref().is_some_and(|driver| tree::is_dir(&host.pci_driver(driver))) {
             continue;
         }
         let name = module.clone().or_else(|| driver.clone()).unwrap_or_default();

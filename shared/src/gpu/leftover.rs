@@ -10,6 +10,7 @@ use crate::{
     host::{Host, names},
     pci::{Address, Device, Reservations},
     pve::{self, config_lock},
+    tree,
 };
 use anyhow::Result;
 use std::cell::Cell;
@@ -30,7 +31,7 @@ pub fn forgettable(op: &Operation, seen: &Observation) -> Vec<(u16, u16)> {
             ids.push(f.id);
         }
     }
-    if host.pci_driver(VFIO).is_dir() { ids } else { Vec::new() }
+    if tree::is_dir(&host.pci_driver(VFIO)) { ids } else { Vec::new() }
 }
 
 /// Takes the ids of a unit that is on the host away from vfio-pci. Whether one was there is only told by the kernel's answer.

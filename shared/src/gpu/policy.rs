@@ -15,6 +15,7 @@ use crate::{
     pci::{Address, Device, reserved},
     pve,
     session::Session,
+    tree,
 };
 use anyhow::Result;
 use std::collections::BTreeMap;
@@ -49,13 +50,18 @@ pub fn belongs(session: &Session, unit: &Unit, record: &Record, world: &World, s
         let vmid = record.vmid.unwrap_or_default();
         return Belongs { side: Side::Vfio, why: format!("VM {vmid} is being started (pid {pid} holds its lock)") };
     }
-    let rest = at_rest(session, unit, record);
+    let mut rest = at_rest(session, unit, record);
     if rest.side == Side::Vfio && state == State::Host {
         // Policies say what stays on vfio-pci; nothing but a VM takes a working GPU from the host.
-        return Belongs { side: Side::Host, why: "it works on the host and no VM runs with it".into() };
+        rest = Belongs { side: Side::Host, why: format!("it works on the host and {NO_VM}") };
+    }
+    if let Some(blind) = &world.blind {
+        rest.why = rest.why.replace(NO_VM, &format!("whether a VM runs with it is not known: {blind}"));
     }
     rest
 }
+
+const NO_VM: &str = "no VM runs with it";
 
 /// Where a unit belongs while no VM uses it: the policy `return`.
 pub fn at_rest(session: &Session, unit: &Unit, record: &Record) -> Belongs {
@@ -70,7 +76,7 @@ pub fn at_rest(session: &Session, unit: &Unit, record: &Record) -> Belongs {
             None if is_blacklisted(session, unit) => {
                 (Side::Vfio, "every driver that knows it is blacklisted in modprobe.d".into())
             }
-            None => (Side::Host, "no VM runs with it".into()),
+            None => (Side::Host, NO_VM.into()),
         },
     };
     Belongs { side, why }
@@ -98,7 +104,7 @@ pub fn being_changed(session: &Session, unit: &Unit, world: &World) -> Option<i3
     resting.find_map(|vm| pve::config_lock::locked_by(&session.host, vm.vmid))
 }
 
-/// The host driver of each function: configured, else the one it has, else what it was before, else what it last worked
+/// The host driver of each function: configured (for the slot only that of the display), else the one it has, else what it was before, else what it last worked
 /// with, else what its modalias names.
 pub fn wanted_drivers(session: &Session, unit: &Unit, record: &Record, seen: &[Function]) -> Result<WantedDrivers> {
     let baseline = Baseline::load(&session.host, unit);
@@ -107,6 +113,14 @@ pub fn wanted_drivers(session: &Session, unit: &Unit, record: &Record, seen: &[F
         wanted.insert(function.address, wanted_driver(session, unit, record, baseline.as_ref(), function)?);
     }
     Ok(wanted)
+}
+
+/// The driver that each function has or would get on the host; none of those for which that is not known, as where its module
+/// is not loaded and so has not told the name of its driver.
+pub fn host_drivers(session: &Session, unit: &Unit, record: &Record, seen: &[Function]) -> BTreeMap<Address, String> {
+    let baseline = Baseline::load(&session.host, unit);
+    let wanted = |function: &Function| wanted_driver(session, unit, record, baseline.as_ref(), function).ok().flatten();
+    seen.iter().filter_map(|function| Some((function.address, wanted(function)?.driver?))).collect()
 }
 
 fn wanted_driver(
@@ -118,7 +132,7 @@ fn wanted_driver(
 ) -> Result<Option<Wanted>> {
     let host = &session.host;
     let named = |driver: String, module: Option<String>| Some(Wanted { driver: Some(driver), module });
-    if let Some(driver) = session.config.device(unit.address).host_driver.filter(|_| function.address == unit.address) {
+    if let Some(driver) = session.config.host_driver(function.address, function.address == unit.address) {
         let module = Some(driver.clone());
         return Ok(named(driver, module));
     }
@@ -131,7 +145,7 @@ fn wanted_driver(
         return Ok(named(driver.clone(), original.module.clone()));
     }
     let before = baseline.and_then(|b| b.functions.get(&function.address)).and_then(|f| f.driver.clone());
-    if let Some(driver) = before.filter(|driver| host.pci_driver(driver).is_dir()) {
+    if let Some(driver) = before.filter(|driver| tree::is_dir(&host.pci_driver(driver))) {
         return Ok(named(driver, None));
     }
     by_modalias(session, function)

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     fault::Fault,
     pci::{Address, Device},
+    tree,
 };
 use anyhow::Result;
 use std::{path::PathBuf, thread, time::Duration};
@@ -79,10 +80,10 @@ fn ladder(op: &Operation, seen: &Observation, bridge: Option<Address>) -> Vec<Ru
         }
     }
     if nothing_hangs {
-        let file = bridge.map(|bridge| device(bridge, "rescan")).filter(|file| file.exists());
+        let file = bridge.map(|bridge| device(bridge, "rescan")).filter(|file| tree::exists(file));
         rungs.push(Rung { name: "a rescan", file: file.unwrap_or_else(|| host.pci_rescan()) });
     }
-    rungs.retain(|rung| rung.file.exists());
+    rungs.retain(|rung| tree::exists(&rung.file));
     rungs
 }
 

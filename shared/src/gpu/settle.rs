@@ -9,13 +9,13 @@ use super::{
     units,
     verdict::{State, judge},
 };
-use crate::{deadline::Deadline, fault::Fault, pci::Address};
+use crate::{deadline::Deadline, fault::Fault, pci::Address, tree};
 use anyhow::Result;
 use std::time::Duration;
 
 /// Overrides that have to be cleared; one that driverctl keeps on purpose stays.
 pub fn overridden(op: &Operation, seen: &Observation) -> Vec<Address> {
-    let kept = |address: &Address| op.session.host.driverctl_d().join(address.to_string()).exists();
+    let kept = |address: &Address| tree::exists(&op.session.host.driverctl_d().join(address.to_string()));
     let set = seen.functions.iter().filter(|f| f.driver_override.is_some() && !kept(&f.address));
     set.map(|f| f.address).collect()
 }

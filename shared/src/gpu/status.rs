@@ -3,8 +3,8 @@
 use super::{
     console,
     holders::{Holder, vfio_holders},
-    observe::{Observation, observe},
-    policy::{Belongs, being_changed, being_started, belongs},
+    observe::{Function, Observation, observe},
+    policy::{Belongs, being_changed, being_started, belongs, host_drivers},
     record::{Record, Side},
     unit::Unit,
     verdict::{State, judge},
@@ -19,6 +19,7 @@ use crate::{
 };
 use anyhow::Result;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// The status of one GPU.
 #[derive(Debug, Serialize)]
@@ -41,6 +42,9 @@ pub struct Status {
     pub vms: Vec<u32>,
     /// The VM that has it open.
     pub held_by: Option<Holder>,
+    /// Why it is not known whether anybody has it open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_by_unknown: Option<String>,
     /// The side that it belongs to.
     pub belongs: Side,
     /// Why it belongs there.
@@ -65,6 +69,8 @@ pub struct FunctionStatus {
     id: String,
     driver: Option<String>,
     driver_override: Option<String>,
+    /// The driver that it has or would get on the host; `None` where that is not known.
+    host_driver: Option<String>,
     config_ok: Option<bool>,
 }
 
@@ -106,13 +112,15 @@ impl Status {
 /// The status of units: one look at the VMs and one scan of all processes for all of them.
 pub fn status(session: &Session, units: &[Unit], world: &World) -> Result<Vec<Status>> {
     let holders = vfio_holders(&session.host, units);
-    if let Some(why) = &holders.blind {
+    let blind = holders.blind.or_else(|| world.blind.clone());
+    if let Some(why) = blind.as_ref().filter(|_| !units.is_empty()) {
         session.log.warn(&format!("who holds a device is unknown: {why}"));
     }
     let mut access = Access::reading(&session.host);
     let mut list = Vec::with_capacity(units.len());
     for (unit, held_by) in units.iter().zip(holders.list) {
-        list.push(one(session, unit, world, &mut access, held_by)?);
+        let unknown = blind.clone().filter(|_| held_by.is_none());
+        list.push(Status { held_by_unknown: unknown, ..one(session, unit, world, &mut access, held_by)? });
     }
     Ok(list)
 }
@@ -147,6 +155,7 @@ fn one(session: &Session, unit: &Unit, world: &World, access: &mut Access, held_
         Some(holder) => Belongs { side: Side::Vfio, why: format!("{} holds it", holder.title(world)) },
         None => belongs(session, unit, &record, world, state),
     };
+    let mut drivers = host_drivers(session, unit, &record, &seen.functions);
     Ok(Status {
         address: unit.address,
         name: name(host, &seen, unit),
@@ -154,9 +163,10 @@ fn one(session: &Session, unit: &Unit, world: &World, access: &mut Access, held_
         state,
         problems,
         drm: seen.functions.iter().flat_map(|f| f.drm.clone()).filter(|n| n.starts_with("card")).collect(),
-        functions: seen.functions.iter().map(FunctionStatus::from).collect(),
+        functions: seen.functions.iter().map(|f| FunctionStatus::new(f, &mut drivers)).collect(),
         vms: world.naming(unit).map(|vm| vm.vmid).collect(),
         held_by,
+        held_by_unknown: None,
         belongs: side,
         belongs_because: why,
         unfinished,
@@ -169,9 +179,9 @@ fn one(session: &Session, unit: &Unit, world: &World, access: &mut Access, held_
 /// Who is just moving the unit: whoever has its lock, or PVE while it starts or stops the VM.
 fn at_it(session: &Session, unit: &Unit, record: &Record, world: &World) -> Option<String> {
     let mover = unit.lock_names().iter().find_map(|name| lock::holder(&session.host, name));
-    let mover = mover.map(|mover| match mover.pid {
-        0 => "somebody who could not leave his name in the lock".to_owned(),
-        _ => format!("{}, pid {}", mover.command, mover.living_pid(&session.host)),
+    let mover = mover.map(|mover| match mover.living_pid() {
+        Some(pid) => format!("{}, pid {pid}", mover.command),
+        None => mover.title(),
     });
     mover.or_else(|| {
         let pid = being_started(session, unit, record, world).or_else(|| being_changed(session, unit, world))?;
@@ -179,8 +189,8 @@ fn at_it(session: &Session, unit: &Unit, record: &Record, world: &World) -> Opti
     })
 }
 
-impl From<&super::observe::Function> for FunctionStatus {
-    fn from(f: &super::observe::Function) -> Self {
+impl FunctionStatus {
+    fn new(f: &Function, host_drivers: &mut BTreeMap<Address, String>) -> Self {
         Self {
             address: f.address,
             class: format!("{:06x}", f.class),
@@ -188,6 +198,7 @@ impl From<&super::observe::Function> for FunctionStatus {
             driver: f.driver.clone(),
             driver_override: f.driver_override.clone(),
             config_ok: f.config_ok(),
+            host_driver: host_drivers.remove(&f.address),
         }
     }
 }

@@ -70,13 +70,15 @@ pub struct World {
     pub vms: Vec<Vm>,
     /// Configurations that could not be understood.
     pub problems: Vec<String>,
+    /// Why it is not known which of them run; then none that does is to be found here.
+    pub blind: Option<String>,
 }
 
 impl World {
     /// Reads it.
     pub fn load(host: &Host) -> Self {
         let (configs, errors) = pve::load_all(host);
-        let mut world = Self::default();
+        let mut world = Self { blind: pve::unseen(host), ..Self::default() };
         world.problems.extend(errors.iter().map(|(_, error)| format!("{error:#}")));
         let mut running = None;
         for config in configs.iter().filter(|c| !c.hostpci.is_empty() && !c.template) {

@@ -3,9 +3,9 @@
 use super::mount::{Mount, mounts};
 use crate::{
     host::{Host, names, read_text},
-    sysfs,
+    sysfs, tree,
 };
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, path::Path};
 
 /// What is the same for every disk.
 pub(super) struct Facts {
@@ -83,9 +83,9 @@ fn osds(host: &Host) -> Vec<(String, String)> {
 }
 
 fn disk_behind(host: &Host, link: &Path) -> Option<String> {
-    let target = fs::read_link(link).ok()?;
+    let target = tree::read_link(link).ok()?;
     let path = host.at(target.to_str()?);
-    let path = fs::canonicalize(&path).unwrap_or(path);
+    let path = tree::canonicalize(&path).unwrap_or(path);
     Some(path.file_name()?.to_str()?.to_owned())
 }
 

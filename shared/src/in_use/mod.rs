@@ -4,8 +4,11 @@ mod disk;
 mod mount;
 mod network;
 
-use crate::host::{Host, names};
-use std::{cell::OnceCell, fs, path::Path};
+use crate::{
+    host::{Host, names},
+    tree,
+};
+use std::{cell::OnceCell, path::Path};
 
 /// The disks and network interfaces of a host and what they are used for, as it was at one moment.
 pub struct Users<'h> {
@@ -61,7 +64,7 @@ impl<'h> Users<'h> {
 
 fn entries(class: &Path) -> Vec<Entry> {
     let entry = |name: String| {
-        let place = fs::read_link(class.join(&name)).ok()?.to_string_lossy().into_owned();
+        let place = tree::read_link(&class.join(&name)).ok()?.to_string_lossy().into_owned();
         Some(Entry { name, place })
     };
     names(class).into_iter().filter_map(entry).collect()

@@ -3,10 +3,9 @@
 use crate::{
     host::Host,
     reread::{Pool, Reread},
-    sysfs,
+    sysfs, tree,
 };
 use std::{
-    fs,
     io::{self, ErrorKind},
     mem,
     path::Path,
@@ -90,7 +89,7 @@ impl Interface {
     }
 
     fn read_master(&self) -> io::Result<Option<String>> {
-        match fs::read_link(self.dir.join("master")) {
+        match tree::read_link(&self.dir.join("master")) {
             Ok(to) => Ok(to.file_name().map(|name| name.to_string_lossy().into_owned())),
             Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
             Err(e) => Err(e),
@@ -100,7 +99,7 @@ impl Interface {
 
 /// Whether the kernel's own bridge is behind this name, rather than Open vSwitch or no bridge at all.
 pub fn is_bridge(host: &Host, name: &str) -> bool {
-    is_name(name) && host.net_class().join(name).join("bridge").is_dir()
+    is_name(name) && tree::is_dir(&host.net_class().join(name).join("bridge"))
 }
 
 /// Whether an interface can have this name (`dev_valid_name` in `net/core/dev.c`).
@@ -113,6 +112,7 @@ pub fn is_name(name: &str) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::fs;
     use std::os::unix::fs::symlink;
 
     #[test]

@@ -4,9 +4,10 @@ use super::Address;
 use crate::{
     host::{Host, names},
     sysfs::{self, link_name},
+    tree,
 };
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
 };
@@ -33,7 +34,7 @@ impl<'h> Device<'h> {
 
     /// Whether the kernel lists it. A card that fell off the bus is still listed: ask [`Self::config_id`] too.
     pub fn exists(&self) -> bool {
-        self.dir().exists()
+        tree::exists(&self.dir())
     }
 
     /// An attribute's text without its line end; `None` where it cannot be read. Some block while another process
@@ -101,7 +102,7 @@ impl<'h> Device<'h> {
 
     /// Whether it is an SR-IOV virtual function.
     pub fn is_virtual_function(&self) -> bool {
-        self.dir().join("physfn").symlink_metadata().is_ok()
+        tree::symlink_metadata(&self.dir().join("physfn")).is_ok()
     }
 
     /// How many virtual functions it has enabled. While there are any, vfio-pci refuses it.
@@ -123,13 +124,13 @@ impl<'h> Device<'h> {
 
     fn config(&self, length: u64) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::with_capacity(64);
-        File::open(self.dir().join("config"))?.take(length).read_to_end(&mut bytes)?;
+        File::open(tree::target(&self.dir().join("config"))?)?.take(length).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 
     /// The bridge above it; `None` on the root bus.
     pub fn upstream(&self) -> Option<Address> {
-        let real = fs::canonicalize(self.dir()).ok()?;
+        let real = tree::canonicalize(&self.dir()).ok()?;
         real.parent()?.file_name()?.to_str()?.parse().ok()
     }
 
@@ -154,7 +155,7 @@ fn collect(dir: &Path, found: &mut Vec<Address>) {
     for name in names(dir) {
         let child = dir.join(&name);
         let Ok(address) = name.parse() else { continue };
-        if child.symlink_metadata().is_ok_and(|m| m.is_dir()) {
+        if tree::symlink_metadata(&child).is_ok_and(|m| m.is_dir()) {
             found.push(address);
             collect(&child, found);
         }
@@ -170,6 +171,7 @@ mod tests {
     use super::*;
     use crate::pci::{devices, group_members, slot_functions};
     use proptest::prelude::*;
+    use std::fs;
     use std::os::unix::fs::symlink;
 
     fn tree() -> (tempfile::TempDir, Host) {

@@ -1,6 +1,6 @@
 //! The names that people know hardware by, out of the pci.ids database.
 
-use crate::host::Host;
+use crate::{host::Host, tree};
 use std::{
     fs::File,
     io::{self, BufRead, BufReader},
@@ -9,7 +9,7 @@ use std::{
 /// What a device is called: `NVIDIA Corporation GA102 [GeForce RTX 3090]`. A device that the database does not have
 /// is told by its vendor and number; `None` where there is no database or it does not have the vendor.
 pub fn name(host: &Host, vendor: u16, device: u16) -> Option<String> {
-    let database = host.pci_ids().into_iter().find_map(|path| File::open(path).ok())?;
+    let database = host.pci_ids().into_iter().find_map(|path| File::open(tree::target(&path).ok()?).ok())?;
     find(BufReader::with_capacity(64 << 10, database), vendor, device).ok()?
 }
 

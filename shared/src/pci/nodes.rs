@@ -1,7 +1,7 @@
 //! The device nodes through which userspace may hold a function, and the names of what its driver made.
 
 use super::Device;
-use crate::{host::names, proc::DevNo, sysfs};
+use crate::{host::names, proc::DevNo, sysfs, tree};
 use std::path::{Path, PathBuf};
 
 /// Where drivers put the `dev` attributes of their character devices, below a function's directory, and the folder of
@@ -66,7 +66,7 @@ impl Device<'_> {
 
     /// Whether the proprietary NVIDIA driver lists the GPU, which stands for a DRM card with that driver.
     pub fn nvidia_lists_it(&self) -> bool {
-        self.nvidia_dir().exists()
+        tree::exists(&self.nvidia_dir())
     }
 
     fn nvidia_dir(&self) -> PathBuf {

@@ -2,11 +2,10 @@
 
 use super::Device;
 use crate::{
-    host::Host,
+    host::{Host, read_text},
     modprobe_d::{Sentence, kernel_parameters, plain, sentences},
     modules::is_vfio,
 };
-use std::fs;
 
 /// What the host's configuration says of vfio-pci and pci-stub; read once for as many devices as there are.
 pub struct Reservations<'h> {
@@ -54,7 +53,7 @@ impl<'h> Reservations<'h> {
 fn by_driverctl(host: &Host, device: &Device<'_>) -> Option<String> {
     let names = [device.address.to_string(), format!("pci-{}", device.address)];
     let mut paths = names.iter().map(|name| host.driverctl_d().join(name));
-    let path = paths.find(|path| fs::read_to_string(path).is_ok_and(|driver| is_vfio(driver.trim())))?;
+    let path = paths.find(|path| read_text(path).is_ok_and(|driver| is_vfio(driver.trim())))?;
     Some(host.shown(&path))
 }
 
@@ -101,6 +100,7 @@ fn covers(entry: &str, this: &Identity) -> Option<bool> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::fs;
 
     const GPU: Identity = Identity { ids: [0x10de, 0x2204, 0x1458, 0x403b], class: 0x03_0000 };
 

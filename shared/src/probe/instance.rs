@@ -82,6 +82,17 @@ impl Instance {
             seen_at: 0,
         }
     }
+
+    /// What stands for the lock of a VM whose configuration, which would tell it, cannot be read.
+    pub(super) fn unknown_lock(why: &str) -> String {
+        format!("unknown: {why}")
+    }
+
+    /// Whether its configuration could not be read: then nobody knows whether it ought to run, and the notes say why.
+    pub(super) fn is_unread(&self) -> bool {
+        let locked = self.lock.as_deref().is_some_and(|lock| lock.starts_with(&Self::unknown_lock("")));
+        self.origin == Origin::Pve && self.hardware.is_none() && locked
+    }
 }
 
 /// Whether it is on.

@@ -1,12 +1,12 @@
 //! Who holds PVE's lock on a VM's configuration: told by the kernel, without ever taking the lock.
 
-use crate::host::Host;
+use crate::{host::Host, tree};
 use nix::sys::stat::{major, minor};
 use std::{fs, os::unix::fs::MetadataExt};
 
 /// The process that holds `/var/lock/qemu-server/lock-VMID.conf`. It may have left the lock to a child of its.
 pub fn locked_by(host: &Host, vmid: u32) -> Option<i32> {
-    let file = fs::metadata(host.qemu_lock().join(format!("lock-{vmid}.conf"))).ok()?;
+    let file = tree::metadata(&host.qemu_lock().join(format!("lock-{vmid}.conf"))).ok()?;
     let locks = fs::read_to_string(host.proc_locks()).ok()?;
     // lock_get_status in fs/locks.c: "%02x:%02x:%lu", the device in hex and the inode in decimal.
     let place = format!("{:02x}:{:02x}:{}", major(file.dev()), minor(file.dev()), file.ino());

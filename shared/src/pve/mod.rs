@@ -24,7 +24,7 @@ pub mod vms;
 pub use hostpci::{HostPci, Source};
 pub use machine::Machine;
 pub use resolve::{Passthrough, passthroughs};
-pub use running::{RunningVm, qemu_pid, running, stranger, vm_of};
+pub use running::{RunningVm, qemu_pid, running, stranger, unseen, vm_of};
 pub use usb::{Usb, UsbSource};
 pub use vm_config::VmConfig;
 pub use vms::{load, load_all, require_configs, vm_ids};

@@ -4,6 +4,7 @@ use crate::{
     host::{Host, names, read_file, read_text},
     pci::Address,
     plain::plain,
+    proc,
 };
 use nix::sys::statfs::{PROC_SUPER_MAGIC, statfs};
 use std::path::Path;
@@ -59,6 +60,16 @@ pub fn running(host: &Host) -> Vec<RunningVm> {
         .collect();
     vms.sort_unstable_by_key(|vm| vm.vmid);
     vms
+}
+
+/// Why it cannot be told which VMs run, if so: no process is to be seen, not even of those that pid files name. A tree without
+/// `/proc` tells nothing; one that has it, and no pid file, tells that no VM runs.
+pub fn unseen(host: &Host) -> Option<String> {
+    if !host.proc().is_dir() {
+        return Some("there is no /proc".into());
+    }
+    let named = || names(&host.qemu_run()).iter().any(|name| name.strip_suffix(".pid").is_some());
+    (proc::pids(host).is_empty() && named()).then(|| "no process is to be seen in /proc".into())
 }
 
 /// The PCI functions on QEMU's command line, sorted.
@@ -180,6 +191,19 @@ mod tests {
             pidfile(&host, 111, text);
             assert_eq!(qemu_pid(&host, 111), None, "{text}");
         }
+    }
+
+    #[test]
+    fn without_processes_it_is_not_known_what_runs() {
+        let (_dir, host) = tree();
+        assert_eq!(unseen(&host).as_deref(), Some("there is no /proc"));
+        fs::create_dir_all(host.proc().join("sys")).unwrap();
+        assert_eq!(unseen(&host), None, "no pid file");
+        pidfile(&host, 111, "4711");
+        assert_eq!(unseen(&host).as_deref(), Some("no process is to be seen in /proc"));
+        process(&host, 1, 'S', &["/sbin/init"]);
+        assert_eq!(unseen(&host), None, "a pid file that is left over");
+        assert_eq!(unseen(&Host::default()), None);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::{node::this_node, vm_config::VmConfig};
 use crate::{
     fault::Fault,
     host::{Host, names, read_if_there},
+    tree,
 };
 use anyhow::{Context as _, Error, Result};
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ pub fn vm_ids(host: &Host) -> Vec<u32> {
 /// Fails where there are no configurations at all, not even a place for them; a node without VMs has one.
 pub fn require_configs(host: &Host) -> Result<()> {
     let places = [Some(host.vm_configs()), own_dir(host)];
-    if places.into_iter().flatten().any(|dir| dir.is_dir()) {
+    if places.into_iter().flatten().any(|dir| tree::is_dir(&dir)) {
         return Ok(());
     }
     let shown = host.shown(&host.vm_configs());

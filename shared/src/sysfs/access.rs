@@ -1,14 +1,9 @@
 //! Attributes of one operation: through a worker on the live host, directly in a tree that stands in for one.
 
 use super::{Answer, Did, Step, Worker, step};
-use crate::{deadline::Deadline, failpoint, host::Host, lock::Locks};
+use crate::{deadline::Deadline, failpoint, host::Host, lock::Locks, tree};
 use anyhow::{Context, Result};
-use std::{
-    fs,
-    io::{Read, Write},
-    os::unix::fs::OpenOptionsExt,
-    path::Path,
-};
+use std::{fs::File, io::Read, os::unix::fs::OpenOptionsExt, path::Path};
 
 /// Reads and writes attributes under the locks of the operation.
 #[derive(Debug)]
@@ -47,13 +42,8 @@ impl Access {
             return Ok(self.worker()?.write(path, value, deadline));
         }
         failpoint::before_write();
-        let done = fs::OpenOptions::new()
-            .write(true)
-            .truncate(true)
-            .custom_flags(nix::libc::O_NONBLOCK)
-            .open(path)
-            .and_then(|mut f| f.write_all(value.as_bytes()));
-        Ok(done.map_or_else(Answer::Failed, |()| Answer::Done(Vec::new())))
+        let done = step::write_plainly(path, value.as_bytes());
+        Ok(done.map_or_else(Answer::Failed, Answer::Done))
     }
 
     /// Reads the first `length` bytes of an attribute that may block.
@@ -62,11 +52,10 @@ impl Access {
             return Ok(self.worker()?.read(path, length, deadline));
         }
         let mut data = Vec::new();
-        let done = fs::File::options()
-            .read(true)
-            .custom_flags(nix::libc::O_NONBLOCK)
-            .open(path)
-            .and_then(|f| f.take(u64::from(length)).read_to_end(&mut data));
+        let mut options = File::options();
+        options.read(true).custom_flags(nix::libc::O_NONBLOCK);
+        let file = tree::target(path).and_then(|place| options.open(place));
+        let done = file.and_then(|file| file.take(u64::from(length)).read_to_end(&mut data));
         Ok(done.map_or_else(Answer::Failed, |_| Answer::Done(data)))
     }
 

@@ -1,8 +1,9 @@
 //! Reading an attribute that never blocks. Those that may (`driver_override`, `config`) are read by a [`super::Worker`].
 
+use crate::tree;
 use nix::libc::O_NONBLOCK;
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, Read},
     os::unix::fs::OpenOptionsExt,
     path::Path,
@@ -15,7 +16,7 @@ use std::{
 pub fn read(path: &Path) -> io::Result<String> {
     let mut page = [0; 4096];
     // Nothing that waits for a writer stands in sysfs, but it may in a tree that stands in for a machine.
-    let length = File::options().read(true).custom_flags(O_NONBLOCK).open(path)?.read(&mut page)?;
+    let length = File::options().read(true).custom_flags(O_NONBLOCK).open(tree::target(path)?)?.read(&mut page)?;
     let text = String::from_utf8_lossy(&page[..length]);
     // What a device calls itself goes to terminals: no escapes of its own.
     Ok(text.trim_end().chars().filter(|c| !c.is_control() || *c == '\n' || *c == '\t').collect())
@@ -41,5 +42,5 @@ pub fn read_number(path: &Path) -> Option<u64> {
 
 /// The last part of where a link points, such as the name behind `driver`.
 pub fn link_name(path: &Path) -> Option<String> {
-    Some(fs::read_link(path).ok()?.file_name()?.to_string_lossy().into_owned())
+    Some(tree::read_link(path).ok()?.file_name()?.to_string_lossy().into_owned())
 }

@@ -1,6 +1,7 @@
 //! What a worker does in one go, whoever of its caller is still there: a port that was switched off is switched on again.
 
 use super::usbfs;
+use crate::tree;
 use serde::{Deserialize, Serialize};
 use std::{
     fs, io,
@@ -101,16 +102,7 @@ pub(super) fn take(steps: &[Step], live: bool) -> Vec<Did> {
 fn perform(what: &Do, live: bool) -> io::Result<Vec<u8>> {
     match what {
         Do::Write(path, value) if live => write_once(path, value.as_bytes()),
-        // A plain file in a tree keeps the end of a longer text that stood there.
-        Do::Write(path, value) => {
-            fs::File::options()
-                .write(true)
-                .truncate(true)
-                .custom_flags(nix::libc::O_NONBLOCK)
-                .open(path)?
-                .write_all(value.as_bytes())?;
-            Ok(Vec::new())
-        }
+        Do::Write(path, value) => write_plainly(path, value.as_bytes()),
         Do::Wait(millis) => {
             thread::sleep(Duration::from_millis(*millis));
             Ok(Vec::new())
@@ -124,12 +116,20 @@ fn perform(what: &Do, live: bool) -> io::Result<Vec<u8>> {
 
 fn until_gone(path: &Path, patience: Duration) -> io::Result<Vec<u8>> {
     let begin = Instant::now();
-    while path.exists() {
+    while tree::exists(path) {
         if begin.elapsed() >= patience {
             return Err(io::Error::from_raw_os_error(nix::libc::ETIMEDOUT));
         }
         thread::sleep(Duration::from_millis(10));
     }
+    Ok(Vec::new())
+}
+
+/// In a tree that stands in for a host. A plain file keeps the end of a longer text that stood there.
+pub(super) fn write_plainly(path: &Path, value: &[u8]) -> io::Result<Vec<u8>> {
+    let mut options = fs::File::options();
+    options.write(true).truncate(true).custom_flags(nix::libc::O_NONBLOCK);
+    options.open(tree::target(path)?)?.write_all(value)?;
     Ok(Vec::new())
 }
 

@@ -1,8 +1,8 @@
 //! The host controller of a bus, with everything that hangs on it.
 
 use super::device::{UsbDevice, devices, root_hubs};
-use crate::{host::Host, pci::Address};
-use std::{fs, path::PathBuf};
+use crate::{host::Host, pci::Address, tree};
+use std::path::PathBuf;
 
 /// The only driver whose controllers are reset.
 pub const XHCI: &str = "xhci_hcd";
@@ -23,7 +23,7 @@ impl<'h> Controller<'h> {
     pub fn of(device: &UsbDevice<'h>) -> Option<Self> {
         let host = device.host;
         let bus = device.port.strip_prefix("usb").or_else(|| Some(device.port.split_once('-')?.0))?;
-        let root = fs::canonicalize(host.usb_devices().join(format!("usb{bus}"))).ok()?;
+        let root = tree::canonicalize(&host.usb_devices().join(format!("usb{bus}"))).ok()?;
         let dir = root.parent()?.to_owned();
         let address = dir.file_name()?.to_str()?.parse().ok();
         Some(Self { host, dir, address })

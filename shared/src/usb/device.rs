@@ -5,7 +5,7 @@ use crate::{
     host::{Host, names},
     proc::DevNo,
     pve::UsbSource,
-    sysfs,
+    sysfs, tree,
 };
 use std::{fmt, io, path::PathBuf, time::Duration};
 
@@ -57,7 +57,7 @@ impl<'h> UsbDevice<'h> {
 
     /// Whether the kernel lists it.
     pub fn exists(&self) -> bool {
-        self.dir().exists()
+        tree::exists(&self.dir())
     }
 
     /// An attribute that the kernel reads without taking the device's lock; `None` where it cannot be read.

@@ -5,7 +5,7 @@ use crate::{
     host::{Host, names},
     in_use::Users,
     proc::{self, DevNo},
-    pve, sysfs,
+    pve, sysfs, tree,
 };
 use std::path::Path;
 
@@ -130,7 +130,7 @@ fn walk(dir: &Path, depth: u8, nodes: &mut Vec<(DevNo, String)>) {
     for name in entries.iter().filter(|name| !skipped.contains(&name.as_str())) {
         let below = dir.join(name);
         // A link leads elsewhere: to the driver, to the parent.
-        if depth > 0 && below.symlink_metadata().is_ok_and(|meta| meta.is_dir()) {
+        if depth > 0 && tree::symlink_metadata(&below).is_ok_and(|meta| meta.is_dir()) {
             walk(&below, depth - 1, nodes);
         }
     }

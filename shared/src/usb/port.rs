@@ -1,7 +1,7 @@
 //! A port of a hub: what it says of over-current, and the switch that makes the kernel enumerate what is plugged in.
 
-use crate::{host::Host, sysfs};
-use std::{fs, path::PathBuf};
+use crate::{host::Host, sysfs, tree};
+use std::path::PathBuf;
 
 /// One port.
 #[derive(Debug, Clone)]
@@ -23,7 +23,7 @@ impl<'h> Port<'h> {
             None => (format!("usb{bus}"), format!("{bus}-0:1.0"), path),
         };
         let dir = host.usb_devices().join(&interface).join(format!("{hub}-port{number}"));
-        dir.is_dir().then(|| Self { host, name: name.to_owned(), dir })
+        tree::is_dir(&dir).then(|| Self { host, name: name.to_owned(), dir })
     }
 
     /// The file that disables the port (kernel 6.0 and newer). Its reads and writes take the hub's lock.
@@ -38,7 +38,7 @@ impl<'h> Port<'h> {
 
     /// The same socket on the bus of the other speed.
     pub fn peer(&self) -> Option<Self> {
-        let link = fs::canonicalize(self.dir.join("peer")).ok()?;
+        let link = tree::canonicalize(&self.dir.join("peer")).ok()?;
         let (hub, number) = link.file_name()?.to_str()?.rsplit_once("-port")?;
         let name = match hub.strip_prefix("usb") {
             Some(bus) => format!("{bus}-{number}"),

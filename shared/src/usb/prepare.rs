@@ -1,7 +1,7 @@
 //! Before a VM starts: its USB devices stay awake.
 
 use super::{Passed, devices};
-use crate::{pve::VmConfig, session::Session, sysfs};
+use crate::{pve::VmConfig, session::Session, sysfs, tree};
 use anyhow::Result;
 use std::{fs::OpenOptions, io::Write, path::Path};
 
@@ -43,5 +43,5 @@ fn keep_awake(session: &Session, control: &Path) -> std::io::Result<()> {
         session.would(&format!("write \"on\" to {}", session.host.shown(control)));
         return Ok(());
     }
-    OpenOptions::new().write(true).open(control)?.write_all(b"on")
+    OpenOptions::new().write(true).open(tree::target(control)?)?.write_all(b"on")
 }

@@ -1,6 +1,6 @@
 //! What lies in hooks.d and hooks.d/VMID, and what of it may run.
 
-use passthrough::{fault::Fault, host::Host};
+use passthrough::{fault::Fault, host::Host, tree};
 use std::{
     ffi::OsString,
     fs::{self, Metadata},
@@ -103,7 +103,7 @@ pub fn obstacle(host: &Host, file: &Path) -> Option<Obstacle> {
     if file.file_name().is_some_and(|name| name.as_bytes().starts_with(b".")) {
         return Some(Obstacle::Hidden);
     }
-    let meta = match fs::metadata(file) {
+    let meta = match tree::metadata(file) {
         Ok(meta) => meta,
         Err(error) => return Some(Obstacle::Dangling(error.to_string())),
     };
@@ -141,10 +141,10 @@ pub fn survey(host: &Host, vmid: u32) -> Survey {
     let own = dir.join(vmid.to_string());
     let shown = host.shown(&own);
     // By way of a link, the scripts of another directory would run, perhaps for a second time.
-    match fs::symlink_metadata(&own) {
+    match tree::symlink_metadata(&own) {
         Ok(meta) if meta.is_dir() => found.look(host, &own, None),
         // One that leads nowhere has been complained about above.
-        Ok(_) if fs::metadata(&own).is_ok() => {
+        Ok(_) if tree::exists(&own) => {
             let next = format!("rm {shown} && mkdir {shown}");
             found.warnings.push(format!("{shown} is not a directory, so nothing in it is run; next: {next}"));
         }
@@ -165,7 +165,7 @@ impl Survey {
             let file = dir.join(&name);
             let number = name.to_str().and_then(|name| name.parse::<u32>().ok()).filter(|_| common_to.is_some());
             // A VM's directory has its own turn.
-            if number.is_none() || !file.is_dir() {
+            if number.is_none() || !tree::is_dir(&file) {
                 self.take(host, file, number.is_some() && number != common_to);
             }
         }
@@ -181,7 +181,7 @@ impl Survey {
             }
             None => self.scripts.push(file),
             // Gone since the directory was read, or the directory of another VM.
-            Some(Obstacle::Dangling(_)) if other_vms || fs::symlink_metadata(&file).is_err() => {}
+            Some(Obstacle::Dangling(_)) if other_vms || tree::symlink_metadata(&file).is_err() => {}
             Some(why @ Obstacle::Dangling(_)) => {
                 let fault = Fault::problem(format!("{shown} cannot be run: {}", why.why()));
                 self.broken.push(fault.next(why.cure(&shown)));
@@ -196,7 +196,7 @@ impl Survey {
 
 /// The names in a directory, also those that are no text.
 fn sorted(dir: &Path) -> io::Result<Vec<OsString>> {
-    let mut names = fs::read_dir(dir)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>()?;
+    let mut names = tree::read_dir(dir)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>()?;
     names.sort();
     Ok(names)
 }

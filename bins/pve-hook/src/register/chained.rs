@@ -11,12 +11,11 @@ use passthrough::{
     host::{names, read_if_there},
     pve::{self, qm},
     session::Session,
-    state,
+    state, tree,
 };
 use std::{
-    fs::{self, DirBuilder},
     io::ErrorKind,
-    os::unix::fs::{DirBuilderExt, symlink},
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
 };
 
@@ -46,7 +45,7 @@ pub fn put(session: &Session, vmid: u32, volume: &str) -> Result<Chained> {
 
 /// The file behind a volume, if it can run from hooks.d: what would be skipped there at every start is not chained.
 fn runnable(session: &Session, vmid: u32, volume: &str) -> Result<PathBuf> {
-    let target = qm::snippet_path(&session.host, volume).filter(|path| path.is_file());
+    let target = qm::snippet_path(&session.host, volume).filter(|path| tree::is_file(path));
     let Some(target) = target else {
         return Fault::problem(format!("VM {vmid}: cannot find the file behind {volume}"))
             .next(format!("pvesm path {volume}   (--replace drops it)"))
@@ -74,17 +73,13 @@ impl Chained {
     fn make(&mut self, session: &Session, target: &Path, link: &Path) -> Result<()> {
         let shown = session.host.shown(link);
         let dir = link.parent().unwrap_or(link);
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o755)
-            .create(dir)
-            .with_context(|| format!("cannot create {}", session.host.shown(dir)))?;
+        tree::create_dirs(dir, 0o755).with_context(|| format!("cannot create {}", session.host.shown(dir)))?;
         // A link is followed from where it lies, not from here.
         let target = std::path::absolute(target).with_context(|| target.display().to_string())?;
-        match symlink(&target, link) {
+        match tree::entry(link).and_then(|place| symlink(&target, place)) {
             Ok(()) => self.made.push(link.to_owned()),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                if fs::read_link(link).ok().as_ref() != Some(&target) {
+                if tree::read_link(link).ok().as_ref() != Some(&target) {
                     let what = format!("VM {}: {shown} is there already and is not a link to", self.vmid);
                     return Fault::problem(format!("{what} {}", session.host.shown(&target)))
                         .next(format!("ls -l {shown}   (and move it out of the way)"))
@@ -153,10 +148,10 @@ fn is_volume(text: &str) -> bool {
 
 /// What in hooks.d/VMID was most likely chained: its name, and the volume as far as that can be told.
 fn candidate(session: &Session, dir: &Path) -> Option<(String, String)> {
-    let snippets = session.host.snippets().canonicalize().unwrap_or_default();
+    let snippets = tree::canonicalize(&session.host.snippets()).unwrap_or_default();
     let local = |name: &String| {
-        let target = dir.join(fs::read_link(dir.join(name)).ok()?);
-        (target.parent()?.canonicalize().ok()? == snippets).then_some(target)
+        let target = dir.join(tree::read_link(&dir.join(name)).ok()?);
+        (tree::canonicalize(target.parent()?).ok()? == snippets).then_some(target)
     };
     let names = names(dir);
     let linked = names.iter().find_map(|name| Some((name.clone(), local(name)?)));
@@ -174,7 +169,7 @@ pub fn forget(session: &Session, vmid: u32, before: Option<&str>) -> Result<()> 
     if let Some(volume) = before {
         let link = link(session, vmid, volume);
         let shown = session.host.shown(&link);
-        match fs::symlink_metadata(&link) {
+        match tree::symlink_metadata(&link) {
             Ok(meta) if meta.is_symlink() => state::remove(&link)?,
             Ok(_) => session.log.warn(&format!("{shown} is not the link that was made; left alone")),
             Err(_) => {}

@@ -1,6 +1,6 @@
 use super::*;
 use passthrough::{config::Config, deadline::Deadline, host::Host, log::Log, report::Output};
-use std::{fs::Permissions, os::unix::fs::symlink, time::Duration};
+use std::{fs, fs::Permissions, os::unix::fs::symlink, time::Duration};
 
 fn tree(hookscript: &str) -> (tempfile::TempDir, Session) {
     let dir = tempfile::tempdir().unwrap();

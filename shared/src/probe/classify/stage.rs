@@ -22,6 +22,8 @@ pub(super) enum Stage {
     Starting,
     /// It ought to run and does not.
     Gone,
+    /// It does not run here, and whether it ought to is not known.
+    Unknown,
     /// It runs, or whether it does cannot be told.
     On,
 }
@@ -41,6 +43,10 @@ pub(super) fn of(case: &Case, found: &mut Found) -> Stage {
     }
     if is_off(case) == Some(false) || (is_off(case).is_none() && !told_off(case)) {
         return on(case, found);
+    }
+    if instance.is_unread() {
+        instance.notes.iter().for_each(|note| found.doubt(clean(note)));
+        return Stage::Unknown;
     }
     if instance.template {
         found.note("a template");
@@ -122,6 +128,39 @@ fn why_it_ought_to_run(case: &Case) -> Option<String> {
         Origin::Container => Some("no QEMU runs in this container".into()),
         Origin::Kubernetes | Origin::File => {
             (instance.power == Power::Running).then(|| "it ought to run, and no QEMU does".into())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{classify, samples},
+        *,
+    };
+    use crate::{
+        config::probe::Limits,
+        probe::{
+            evidence::{Process, Vnc},
+            figure::Figure,
+        },
+    };
+
+    #[test]
+    fn one_whose_configuration_cannot_be_read_is_not_called_stopped() {
+        // Also where its pid file was left behind.
+        for pid in [0, 4711] {
+            let evidence = samples::evidence(|i, f, d| {
+                f.process = Figure::known("test", Process { pid, state: ProcessState::Gone });
+                (i.power, i.hardware) = (Power::Unknown, None);
+                i.lock = Some("unknown: its configuration cannot be read".into());
+                i.notes = vec!["its configuration cannot be read: Permission denied (os error 13)".into()];
+                (d.qmp, d.vnc) = (Qmp::Absent, Vnc::Absent);
+            });
+            let verdict = classify(&evidence, &Limits::default(), samples::NOW);
+            assert_eq!((verdict.status, verdict.problems.len(), verdict.recovery_needed), (Status::Unknown, 0, false));
+            let why = "its configuration cannot be read: Permission denied (os error 13)";
+            assert_eq!(verdict.notes, ["locked: unknown: its configuration cannot be read", why]);
         }
     }
 }

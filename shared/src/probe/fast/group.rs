@@ -6,6 +6,7 @@ use crate::{
     host::Host,
     probe::{evidence::Pressure, figure::Figure},
     reread::{Pool, Reread},
+    tree,
 };
 use std::{
     borrow::Cow,
@@ -114,7 +115,7 @@ impl Groups {
     pub fn new(host: &Host, settings: &Settings) -> Self {
         // Beside those of the first version they are mounted one level further down.
         let (all, unified) = (host.cgroups(), host.cgroups().join("unified"));
-        let is_root = |dir: &PathBuf| dir.join("cgroup.controllers").exists();
+        let is_root = |dir: &PathBuf| tree::exists(&dir.join("cgroup.controllers"));
         let root = if !is_root(&all) && is_root(&unified) { unified } else { all };
         let template = settings.cgroup.as_deref().unwrap_or(PVE).trim_matches('/').to_owned();
         Self { root, template }
@@ -129,7 +130,7 @@ impl Groups {
         let own = crate::host::read_text(&host.proc().join("self/cgroup")).unwrap_or_default();
         let path = own.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or_default();
         let dir = self.root.join(path);
-        let is_there = !path.split('/').any(|part| part == "..") && dir.join("cpu.stat").exists();
+        let is_there = !path.split('/').any(|part| part == "..") && tree::exists(&dir.join("cpu.stat"));
         Group::new(if is_there { &dir } else { &self.root })
     }
 }

@@ -5,15 +5,15 @@ use super::{
     events::{Entry, Events},
     ring::Packed,
 };
-use crate::{host::read_file, state};
+use crate::{host::read_file, state, tree};
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 use std::{
     collections::HashMap,
     fmt::Write as _,
-    fs::{self, DirBuilder, OpenOptions},
+    fs::{self, OpenOptions},
     io::Write as _,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::OpenOptionsExt,
     path::Path,
 };
 
@@ -94,8 +94,9 @@ fn append(path: &Path, lines: &str, most: u64, kept: impl Fn(&Path) -> Vec<u8>) 
     }
     let write = || -> std::io::Result<()> {
         if let Some(dir) = path.parent() {
-            DirBuilder::new().recursive(true).mode(0o755).create(dir)?;
+            tree::create_dirs(dir, 0o755)?;
         }
+        let path = &*tree::entry(path)?;
         let mut options = OpenOptions::new();
         options.append(true).create(true).mode(0o644).custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK);
         options.open(path)?.write_all(format!("\n{lines}").as_bytes())?;

@@ -162,7 +162,8 @@ fn lock_name(id: &str) -> String {
 
 fn busy(session: &Session, id: &str) -> Option<Fault> {
     let holder = crate::lock::holder(&session.host, &lock_name(id))?;
-    Some(Fault::busy(format!("another recovery of {} is under way (pid {})", shown(id), holder.pid)))
+    let who = holder.living_pid().map_or_else(|| format!("by {}", holder.title()), |pid| format!("pid {pid}"));
+    Some(Fault::busy(format!("another recovery of {} is under way ({who})", shown(id))))
 }
 
 /// An id as the name of a file: ids are chosen by others.

@@ -21,6 +21,7 @@ use crate::{
         instance::Instance,
         verdict::{Problem, Symptom, Verdict},
     },
+    tree,
 };
 use std::path::PathBuf;
 
@@ -206,7 +207,7 @@ fn plugged(host: &Host, evidence: &Evidence, class: Class, name: &str) -> Result
     }
     let bridge = nic.bridge.as_deref().filter(|bridge| is_plain(bridge) && *name == nic.tap);
     match bridge {
-        Some(bridge) if host.net_class().join(bridge).join("bridge").is_dir() => {
+        Some(bridge) if tree::is_dir(&host.net_class().join(bridge).join("bridge")) => {
             Ok(vec![program(class, ["ip", "link", "set", nic.tap.as_str(), "master", bridge])])
         }
         _ => Err(format!("the bridge of {} is not known, or no bridge of the kernel", nic.tap)),
@@ -215,7 +216,7 @@ fn plugged(host: &Host, evidence: &Evidence, class: Class, name: &str) -> Result
 
 /// The program by which QEMU has its taps plugged in; its place changed with PVE 9.
 pub(super) fn pve_bridge(host: &Host) -> Option<PathBuf> {
-    host.pve_bridge().into_iter().find(|path| path.is_file())
+    host.pve_bridge().into_iter().find(|path| tree::is_file(path))
 }
 
 fn monitor(instance: &Instance, commands: &[(&str, Action)]) -> Result<Vec<Step>, String> {

@@ -1,6 +1,9 @@
 //! A private directory for what QEMU writes for us. Nobody else can look in, or put a link in its way.
 
-use crate::host::{Host, names};
+use crate::{
+    host::{Host, names},
+    tree,
+};
 use nix::{errno::Errno, sys::signal::kill, unistd::Pid};
 use std::{
     collections::hash_map::RandomState,
@@ -22,9 +25,9 @@ impl Scratch {
     pub(super) fn new(host: &Host) -> Result<Self, String> {
         let made = || -> io::Result<Self> {
             let above = host.run_dir();
-            fs::create_dir_all(&above)?;
+            tree::create_dirs(&above, 0o777)?;
             // QEMU has another working directory.
-            let above = above.canonicalize()?;
+            let above = tree::canonicalize(&above)?;
             for name in names(&above).iter().filter(|name| is_left_over(name)) {
                 let _ = fs::remove_dir_all(above.join(name));
             }

@@ -8,9 +8,10 @@ use crate::{
     plain::plain,
     probe::{hardware::hardware, instance::Hardware},
     pve::{self, VmConfig},
+    tree,
 };
 use anyhow::Result;
-use std::{collections::BTreeMap, fs, os::unix::fs::MetadataExt, path::Path};
+use std::{collections::BTreeMap, os::unix::fs::MetadataExt, path::Path};
 
 /// The times of that file system are whole seconds: a file that was written just before it was read may have been written
 /// again since.
@@ -80,7 +81,7 @@ impl Known {
 }
 
 fn stamp(path: &Path) -> Option<Stamp> {
-    let found = fs::metadata(path).ok()?;
+    let found = tree::metadata(path).ok()?;
     Some((found.size(), found.ino(), found.mtime(), found.mtime_nsec()))
 }
 
@@ -88,7 +89,7 @@ fn stamp(path: &Path) -> Option<Stamp> {
 mod tests {
     use super::*;
     use std::{
-        fs::File,
+        fs::{self, File},
         time::{Duration, SystemTime},
     };
 

@@ -13,13 +13,10 @@ use crate::{
     host::{Host, names, read_if_there},
     plain::plain,
     probe::instance::{Endpoint, Instance, Power},
-    pve,
+    pve, tree,
 };
 use anyhow::Result;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Every VM of this host; `None` where it is no PVE host.
 pub(super) fn look(host: &Host, known: &mut Known) -> Option<Result<Vec<Instance>>> {
@@ -28,18 +25,18 @@ pub(super) fn look(host: &Host, known: &mut Known) -> Option<Result<Vec<Instance
 
 /// Whether this is a PVE host.
 fn is_there(host: &Host) -> bool {
-    host.vm_configs().exists() || host.pve_nodes().exists()
+    tree::exists(&host.vm_configs()) || tree::exists(&host.pve_nodes())
 }
 
 /// Whether it is one whose cluster file system is not mounted: the directory is there, and empty.
 fn is_dark(host: &Host) -> bool {
-    !is_there(host) && host.pve().is_dir() && !names(&host.qemu_run()).is_empty()
+    !is_there(host) && tree::is_dir(&host.pve()) && !names(&host.qemu_run()).is_empty()
 }
 
 /// Every VM of this host.
 fn list(host: &Host, known: &mut Known) -> Result<Vec<Instance>> {
-    let dir = if host.vm_configs().exists() { host.vm_configs() } else { host.pve_nodes() };
-    if let Err(error) = fs::read_dir(&dir) {
+    let dir = if tree::exists(&host.vm_configs()) { host.vm_configs() } else { host.pve_nodes() };
+    if let Err(error) = tree::read_dir(&dir) {
         return Fault::problem(format!("{}: {error}: PVE's cluster file system is not to be had", host.shown(&dir)))
             .next("systemctl status pve-cluster")
             .fail();
@@ -123,7 +120,11 @@ impl Tree<'_> {
         instance.notes.push(format!("its configuration cannot be read: {}", told(error).0));
         let text = read_if_there(&self.host.vm_configs().join(format!("{vmid}.conf"))).ok().flatten();
         let Some(text) = text else {
-            instance.lock = Some("unknown: its configuration cannot be read".to_owned());
+            instance.lock = Some(Instance::unknown_lock("its configuration cannot be read"));
+            // Without a process it may be off, or be another node's by now.
+            if instance.power == Power::Stopped {
+                instance.power = Power::Unknown;
+            }
             return instance;
         };
         for line in text.lines().take_while(|line| !line.starts_with('[')) {
@@ -145,7 +146,7 @@ impl Tree<'_> {
                 let mut instance = self.instance(vmid);
                 instance.notes.push(format!("QEMU runs without a configuration: {}", told(&error).0));
                 // What would say that it must not be touched cannot be read.
-                instance.lock = Some("unknown: it has no configuration".to_owned());
+                instance.lock = Some(Instance::unknown_lock("it has no configuration"));
                 return instance;
             }
         };
@@ -167,6 +168,7 @@ fn name(instance: &mut Instance, name: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn tree(files: &[(&str, &str)]) -> (tempfile::TempDir, Host) {
         let dir = tempfile::tempdir().unwrap();
@@ -219,6 +221,30 @@ mod tests {
         assert_eq!(all[0].qmp, Some(host.qemu_run().join("111.qmp")));
         assert_eq!(all[0].vnc, Some(Endpoint::Unix(host.qemu_run().join("111.vnc"))));
         assert!(all[1].notes[0].contains("/etc/pve/qemu-server/112.conf:3: hostpci0"), "{}", all[1].notes[0]);
+    }
+
+    #[test]
+    fn one_that_cannot_be_read_is_unknown_unless_it_runs_and_odd_letters_are_no_obstacle() {
+        let (_dir, host) = tree(&[("etc/pve/qemu-server/111.conf", "")]);
+        for vmid in [112, 113] {
+            let path = host.vm_configs().join(format!("{vmid}.conf"));
+            std::os::unix::fs::symlink(path.file_name().unwrap(), &path).unwrap();
+        }
+        fs::write(host.vm_configs().join("111.conf"), b"name: caf\xe9\nlock: backup\n").unwrap();
+        qemu(&host, 113, 13);
+        let all = list(&host, &mut Known::default()).unwrap();
+        let short: Vec<_> = all.iter().map(|i| (i.name.as_str(), i.power, i.lock.as_deref())).collect();
+        let unknown = Some("unknown: its configuration cannot be read");
+        assert_eq!(
+            short,
+            [
+                ("caf\u{fffd}", Power::Stopped, Some("backup")),
+                ("112", Power::Unknown, unknown),
+                ("113", Power::Running, unknown)
+            ]
+        );
+        let why = "its configuration cannot be read: /etc/pve/qemu-server/112.conf: Too many levels of symbolic links";
+        assert!(all[1].notes[0].starts_with(why), "{:?}", all[1].notes);
     }
 
     #[test]

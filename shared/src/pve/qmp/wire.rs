@@ -1,7 +1,7 @@
 //! Lines over the monitor's socket, each by a deadline and none without end.
 
 use super::trouble::Trouble;
-use crate::deadline::Deadline;
+use crate::{deadline::Deadline, tree};
 use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
@@ -23,7 +23,11 @@ pub(crate) const LONGEST: usize = 4 << 20;
 /// Connects to a Unix socket without waiting: a full queue is answered at once.
 pub(crate) fn dial(path: &Path) -> Result<OwnedFd, Trouble> {
     let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
-    let address = UnixAddr::new(path).map_err(system)?;
+    let place = tree::socket(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => Trouble::Absent,
+        _ => system(Errno::try_from(error).unwrap_or(Errno::ENOENT)),
+    })?;
+    let address = UnixAddr::new(&*place).map_err(system)?;
     let fd = socket(AddressFamily::Unix, SockType::Stream, flags, None).map_err(system)?;
     connect(fd.as_raw_fd(), &address).map_err(|errno| match errno {
         Errno::ENOENT | Errno::ENOTDIR => Trouble::Absent,

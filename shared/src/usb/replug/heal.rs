@@ -5,7 +5,7 @@ use crate::{
     fault::Fault,
     pve::{self, qemu_pid},
     session::Session,
-    state,
+    state, tree,
 };
 use anyhow::{Context, Result};
 use std::{fs, path::Path};
@@ -43,7 +43,7 @@ fn set_aside(session: &Session, path: &Path, why: &str) -> Result<Option<String>
     session.require_root()?;
     let aside = path.with_extension("json.damaged");
     crate::failpoint::before_write();
-    let renamed = fs::rename(path, &aside);
+    let renamed = tree::entry(path).and_then(|from| fs::rename(from, tree::entry(&aside)?));
     crate::failpoint::write_handed_over();
     renamed.with_context(|| format!("{what}; cannot rename it to {shown}.damaged"))?;
     let vm = path.file_name().and_then(|name| name.to_str()?.split('-').nth(1)?.parse::<u32>().ok());

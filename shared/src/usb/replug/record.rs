@@ -6,11 +6,11 @@ use crate::{
     host::{Host, names, read_file},
     proc, pve,
     session::Session,
-    state,
+    state, tree,
 };
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
-use std::{fs, io::ErrorKind, path::PathBuf};
+use std::{io::ErrorKind, path::PathBuf};
 
 /// The intent to give a device back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ impl Record {
     /// Every one there is, with its place, or why it is none. Not being able to look is not the same as none.
     pub(super) fn all(host: &Host) -> Result<Vec<(PathBuf, Result<Self, String>)>> {
         let dir = directory(host);
-        match fs::read_dir(&dir) {
+        match tree::read_dir(&dir) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
                 let shown = host.shown(&dir);
                 return Fault::problem(format!("{shown}: {error}: what was taken off a VM is not known"))

@@ -11,6 +11,7 @@ use crate::{
     pci::Device,
     session::Session,
     sysfs::{Access, Answer, Did, Do, Step, Taken},
+    tree,
     usb::{Port, XHCI},
 };
 use anyhow::Result;
@@ -96,7 +97,7 @@ fn switch_on(session: &Session, access: &mut Access, record: &Record) -> Result<
             let Ok(address) = name.parse() else { return Ok(false) };
             let device = Device::new(&session.host, address);
             // With another driver, somebody else has moved it since.
-            if !device.dir().exists() || device.driver().is_some() {
+            if !tree::exists(&device.dir()) || device.driver().is_some() {
                 return Ok(false);
             }
             write(session, access, &session.host.pci_driver(XHCI).join("bind"), name)?;

@@ -1,8 +1,11 @@
 //! Which device it is, so that the one that comes back can be told from another.
 
-use crate::usb::{UsbDevice, UsbId};
+use crate::{
+    tree,
+    usb::{UsbDevice, UsbId},
+};
 use serde::Serialize;
-use std::{fs, os::unix::fs::MetadataExt};
+use std::os::unix::fs::MetadataExt;
 
 /// The two ids of one Coral: before its firmware is loaded, and after.
 const CORAL: [UsbId; 2] = [UsbId(0x1a6e, 0x089a), UsbId(0x18d1, 0x9302)];
@@ -41,7 +44,7 @@ impl Identity {
             devnum: device.devnum()?,
             speed_mbps: device.speed(),
             ids,
-            inode: fs::metadata(device.dir()).ok()?.ino(),
+            inode: tree::metadata(&device.dir()).ok()?.ino(),
             power_control: device.power_control(),
         })
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     host::{Host, names},
-    state,
+    state, tree,
 };
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -52,7 +52,7 @@ impl Record {
     }
 
     pub(super) fn is_there(&self, host: &Host) -> bool {
-        self.path(host).exists()
+        tree::exists(&self.path(host))
     }
 }
 

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     fault::{Code, Fault},
     sysfs::{Do, Step},
+    tree,
     usb::{self, XHCI},
 };
 use anyhow::Result;
@@ -92,7 +93,7 @@ pub(super) fn port(climb: &mut Climb<'_>) -> Result<Outcome> {
         return Ok(Outcome::Skipped(format!("the hub of {} does not tell of its ports", climb.device.port)));
     };
     let switch = port.disable();
-    if !switch.exists() {
+    if !tree::exists(&switch) {
         let kernel = climb.session.host.kernel_release();
         let shown = climb.session.host.shown(&switch);
         let what = format!("there is no {shown} (kernel {kernel}; 6.0 is the first that can switch ports)");

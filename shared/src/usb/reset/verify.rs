@@ -3,6 +3,7 @@
 use super::{Identity, Outcome, climb::Climb};
 use crate::{
     sysfs::{Control, Did, Do},
+    tree,
     usb::{
         Passed, UsbDevice,
         handle::{Handle, handle},
@@ -108,8 +109,9 @@ fn find<'a>(climb: &Climb<'a>) -> Option<(UsbDevice<'a>, Identity)> {
     let mut same = same_place
         .filter_map(|other| with_identity(UsbDevice::new(&climb.session.host, other.port)))
         .filter(|(_, now)| now.is_same_device(before) && now.speed_mbps == before.speed_mbps);
-    let bus_is_gone = !climb.session.host.usb_devices().join(format!("usb{}", before.port.split('-').next()?)).exists()
-        || own.controller().is_none_or(|controller| controller.dir != climb.controller.dir);
+    let bus_is_gone =
+        !tree::exists(&climb.session.host.usb_devices().join(format!("usb{}", before.port.split('-').next()?)))
+            || own.controller().is_none_or(|controller| controller.dir != climb.controller.dir);
     same.next().filter(|_| bus_is_gone)
 }
 

@@ -1,0 +1,99 @@
+use super::*;
+use crate::fault::Code;
+
+fn take(host: &Host, names: &[&str], wait: u64) -> Result<Locks> {
+    let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+    Locks::take(host, &names, "gpu-bind attach 0000:01:00.0", &Deadline::after(Duration::from_millis(wait)))
+}
+
+#[test]
+fn the_second_caller_is_told_who_holds_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = Host::new(dir.path());
+    let first = take(&host, &["slot-b", "slot-a", "slot-b"], 0).unwrap();
+    assert_eq!(first.files.len(), 2);
+    assert_eq!(holder(&host, "slot-a").unwrap().pid, i32::try_from(std::process::id()).unwrap());
+    let error = take(&host, &["slot-b"], 30).unwrap_err();
+    assert_eq!(Fault::code_of(&error), Code::Busy);
+    assert!(error.to_string().contains(&format!("pid {}", std::process::id())), "{error}");
+    drop(first);
+    assert!(holder(&host, "slot-a").is_none());
+    take(&host, &["slot-b"], 0).unwrap();
+}
+
+#[test]
+fn who_has_ended_or_is_another_by_now_is_not_named_as_the_holder() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = Host::new(dir.path());
+    let locks = take(&host, &["slot-a"], 0).unwrap();
+    let own = locks.holder.clone();
+    let mut other = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+    let worker = i32::try_from(other.id()).unwrap();
+    let told = |holder: &Holder| {
+        fs::write(directory(&host).join("slot-a"), serde_json::to_string(holder).unwrap()).unwrap();
+        let error = take(&host, &["slot-a"], 0).unwrap_err();
+        assert_eq!(Fault::code_of(&error), Code::Busy);
+        error.to_string()
+    };
+    let before = "(gpu-bind attach 0000:01:00.0), which had it before, has ended";
+    let reused = Holder { started: own.started.map(|at| at + 1), ..own.clone() };
+    assert!(told(&reused).contains(&format!("pid {} {before}", own.pid)), "{}", told(&reused));
+    // The worker of a caller that has ended holds on.
+    let left = Holder { worker: Some(worker), ..reused };
+    assert!(told(&left).contains(&format!("by pid {worker} (")), "{}", told(&left));
+    let gone = Holder { worker_started: Some(1), ..left.clone() };
+    assert!(told(&gone).contains(before), "{}", told(&gone));
+    other.kill().unwrap();
+    other.wait().unwrap();
+    assert!(told(&left).contains(before), "{}", told(&left));
+    // As an older version of the programs leaves it.
+    assert!(told(&Holder { started: None, ..own.clone() }).contains(&format!("by pid {} (", own.pid)));
+    assert!(told(&Holder::default()).contains("somebody who could not leave his name there"));
+}
+
+#[test]
+fn without_room_for_its_file_it_is_a_lock_all_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = Host::new(dir.path());
+    drop(take(&host, &["slot-a"], 0).unwrap());
+    let nearest = |name: &str| open_nearest(&host, &directory(&host).join(name)).unwrap();
+    let (place, file) = nearest("slot-b");
+    assert_eq!(place, directory(&host));
+    FileExt::try_lock_exclusive(&file).unwrap();
+    assert!(FileExt::try_lock_exclusive(&nearest("slot-c").1).is_err());
+    assert_eq!(nearest("slot-a").0, place.join("slot-a"));
+}
+
+#[test]
+fn a_planted_link_is_not_followed() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = Host::new(dir.path());
+    drop(take(&host, &["slot-a"], 0).unwrap());
+    std::os::unix::fs::symlink(dir.path().join("elsewhere"), directory(&host).join("slot-b")).unwrap();
+    assert!(take(&host, &["slot-b"], 0).is_err());
+    assert!(!dir.path().join("elsewhere").exists());
+}
+
+#[test]
+fn what_is_no_file_in_a_locks_place_holds_nobody_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = Host::new(dir.path());
+    drop(take(&host, &["slot-a"], 0).unwrap());
+    nix::unistd::mkfifo(&directory(&host).join("slot-b"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    fs::create_dir(directory(&host).join("slot-c")).unwrap();
+    let (told, answer) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        for name in ["slot-b", "slot-c"] {
+            let error = take(&host, &[name], 0).unwrap_err();
+            let next = Fault::of(&error).and_then(|fault| fault.next.clone());
+            told.send((error.to_string(), next, holder(&host, name))).unwrap();
+        }
+    });
+    for name in ["slot-b", "slot-c"] {
+        let (what, next, holder) = answer.recv_timeout(Duration::from_secs(20)).expect("it hangs");
+        let path = format!("/run/pve-hooks/lock/{name}");
+        assert_eq!(what, format!("cannot open the lock {path}: not a regular file"));
+        assert_eq!(next, Some(format!("ls -ld {path} && rm -r {path}")));
+        assert_eq!(holder, None);
+    }
+}
