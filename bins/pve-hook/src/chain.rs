@@ -44,11 +44,10 @@ fn call(vmid: u32, phase: Phase, caller: i32) -> String {
     format!("{vmid} {} {caller} {begun}", phase.name())
 }
 
-/// Runs them all. In pre-start the first failure ends the run; PVE would do nothing about the others either. Those of a tree
-/// that stands in for a machine would do their work on this one, so they are only told.
+/// Runs them all. In pre-start the first failure ends the run; PVE would do nothing about the others either.
 pub fn run(session: &Session, vmid: u32, phase: Phase) -> Result<()> {
     for script in scripts(session, vmid, phase)? {
-        if session.dry_run || !session.host.is_live() {
+        if session.dry_run {
             session.would(&format!("run {} {vmid} {}", session.host.shown(&script), phase.name()));
             continue;
         }

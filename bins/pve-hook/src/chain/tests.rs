@@ -156,36 +156,6 @@ fn what_takes_too_long_is_killed_and_waited_for_no_longer_than_half_a_second() {
 }
 
 #[test]
-fn those_of_a_tree_are_told_and_not_run() {
-    let (dir, host) = tree();
-    let (path, trace) = (host.hooks_d().join("10-a"), dir.path().join("trace"));
-    script(&path, 0o755);
-    fs::write(&path, format!("#!/bin/sh\necho \"$PVE_HOOKS_CALLED_FOR, $*\" >>{}\nexit 7\n", trace.display())).unwrap();
-    let session = session(host);
-    run(&session, 111, Phase::PreStart).unwrap();
-    assert_eq!(session.planned(), ["run /etc/pve-hooks/hooks.d/10-a 111 pre-start"]);
-    assert!(!trace.exists());
-    // As it is on a live machine.
-    let error = one(&session, &path, 111, Phase::PreStart).unwrap_err();
-    assert_eq!(error.to_string(), "/etc/pve-hooks/hooks.d/10-a 111 pre-start: exit status: 7");
-    let marker = call(111, Phase::PreStart, Pid::this().as_raw());
-    assert_eq!(fs::read_to_string(trace).unwrap(), format!("{marker}, 111 pre-start\n"));
-}
-
-#[test]
-fn one_that_takes_too_long_is_an_error_with_what_to_do() {
-    let (_dir, host) = tree();
-    let path = host.hooks_d().join("60-slow");
-    script(&path, 0o755);
-    fs::write(&path, "#!/bin/sh\nsleep 60\n").unwrap();
-    let mut session = session(host);
-    session.config.hook.chain_timeout = Some(Duration::from_millis(100));
-    let error = one(&session, &path, 125, Phase::PreStart).unwrap_err();
-    assert_eq!(error.to_string(), "/etc/pve-hooks/hooks.d/60-slow 125 pre-start: no end within 100ms, killed");
-    assert!(told(&error).ends_with("chain_timeout under [hook] in /etc/pve-hooks/config.toml, if it may take longer"));
-}
-
-#[test]
 fn times_are_told_as_they_were_given() {
     for (time, words) in [
         (Duration::from_millis(500), "500ms"),
