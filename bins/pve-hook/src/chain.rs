@@ -12,8 +12,9 @@ use nix::{
     sys::signal::{Signal, kill, killpg},
     unistd::Pid,
 };
-use passthrough::{deadline::Deadline, fault::Fault, host::Host, proc, session::Session};
+use passthrough::{deadline::Deadline, fault::Fault, host::Host, proc, session::Session, tree};
 use std::{
+    borrow::Cow,
     io,
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
@@ -88,13 +89,15 @@ fn scripts(session: &Session, vmid: u32, phase: Phase) -> Result<Vec<PathBuf>> {
 fn one(session: &Session, script: &Path, vmid: u32, phase: Phase) -> Result<()> {
     let patience = session.config.hook.chain_timeout.unwrap_or(PATIENCE);
     session.log.detail(&format!("running {} {vmid} {}", script.display(), phase.name()));
-    let child = Command::new(script)
-        .args([&vmid.to_string(), phase.name()])
-        .env(CALLED_FOR, call(vmid, phase, Pid::this().as_raw()))
-        .stdin(Stdio::null())
-        .process_group(0)
-        .spawn();
-    let end = child.and_then(|mut child| wait(&mut child, &Deadline::after(patience)));
+    let start = |program: Cow<'_, Path>| {
+        Command::new(&*program)
+            .args([&vmid.to_string(), phase.name()])
+            .env(CALLED_FOR, call(vmid, phase, Pid::this().as_raw()))
+            .stdin(Stdio::null())
+            .process_group(0)
+            .spawn()
+    };
+    let end = tree::target(script).and_then(start).and_then(|mut child| wait(&mut child, &Deadline::after(patience)));
     let shown = session.host.shown(script);
     let call = format!("{shown} {vmid} {}", phase.name());
     let limit = in_words(patience);

@@ -10,7 +10,9 @@ fn called_by_itself_it_does_nothing_and_says_so() {
     fs::create_dir_all(tree("etc/pve-hooks/hooks.d/111")).unwrap();
     fs::create_dir_all(tree("etc/pve/qemu-server")).unwrap();
     fs::write(tree("etc/pve/qemu-server/111.conf"), "name: win\n").unwrap();
-    symlink(program, tree("etc/pve-hooks/hooks.d/111/pve-hook")).unwrap();
+    fs::create_dir_all(tree("usr/sbin")).unwrap();
+    fs::copy(program, tree("usr/sbin/pve-hook")).unwrap();
+    symlink("/usr/sbin/pve-hook", tree("etc/pve-hooks/hooks.d/111/pve-hook")).unwrap();
     fs::copy(program, tree("etc/pve-hooks/hooks.d/50-copy")).unwrap();
     for phase in ["pre-start", "post-start"] {
         let run = Command::new(program).arg("--root").arg(dir.path()).args(["111", phase]).output().unwrap();
