@@ -1,6 +1,6 @@
 # coral-check on a Coral that works, and on guests that do not answer: unknown is not missing, nothing changes.
 # kernel: 6.12
-# timeout: 240
+# timeout: 300
 finds() { # CODE STATE GUEST [TIMEOUT]
     expect_exit "$1" coral-check --vm 275 --json --timeout "${4:-80s}"
     expect_json '.corals[0] | [.state, .vm.handle, .vm.guest] | join(" ")' "$2 live $3"
