@@ -37,6 +37,19 @@ expect_exit 0 systemctl show -p Result -p ExecMainStatus vm-probe.service
 expect_text Result=success
 ! lives || fail "vm-probe answers although it was stopped"
 
+# As the pages say it.
+# shellcheck source=tests/docs/blocks.sh
+. "$LAB/../docs/blocks.sh"
+play docs/vm-probe.md package
+wait_for 30 lives || fail "vm-probe does not answer after what docs/vm-probe.md says"
+play docs/monitoring.md package
+play docs/coral-frigate.md package
+for unit in vm-probe.service coral-check.timer; do
+    expect_exit 0 systemctl is-enabled $unit
+    expect_exit 0 systemctl is-active $unit
+done
+expect_exit 0 systemctl disable --now vm-probe.service coral-check.timer
+
 # What it cures by a write to sysfs: power saving that put a Coral to sleep.
 [[ -e /usr/lib/systemd/system/coral-check.service ]] || exit 0
 coral_wrong_speed
