@@ -173,6 +173,19 @@ pub fn create_dirs(dir: &Path, mode: u32) -> io::Result<()> {
     Ok(())
 }
 
+/// A tree with these files, for tests.
+#[cfg(test)]
+pub(crate) fn planted(files: &[(&str, &str)]) -> (tempfile::TempDir, crate::host::Host) {
+    let dir = tempfile::tempdir().unwrap();
+    let host = crate::host::Host::new(dir.path());
+    for (path, text) in files {
+        let path = host.at(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    (dir, host)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

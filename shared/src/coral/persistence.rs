@@ -118,25 +118,14 @@ fn keeps_awake(rules: &str, id: UsbId) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tree::planted;
     use proptest::prelude::*;
-    use std::fs;
 
     const SHIPPED: &str = include_str!("../../../udev/60-pve-hooks-coral.rules");
 
-    fn tree(files: &[(&str, &str)]) -> (tempfile::TempDir, Host) {
-        let dir = tempfile::tempdir().unwrap();
-        let host = Host::new(dir.path());
-        for (path, text) in files {
-            let path = host.at(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        }
-        (dir, host)
-    }
-
     #[test]
     fn the_rule_that_is_shipped_is_one_for_both_ids() {
-        let (_dir, host) = tree(&[("usr/lib/udev/rules.d/60-pve-hooks-coral.rules", SHIPPED)]);
+        let (_dir, host) = planted(&[("usr/lib/udev/rules.d/60-pve-hooks-coral.rules", SHIPPED)]);
         let seen = look(&host);
         assert_eq!(seen.by.as_deref(), Some("/usr/lib/udev/rules.d/60-pve-hooks-coral.rules"));
         assert!(seen.survives_reboot && seen.commands.is_empty());
@@ -151,27 +140,27 @@ mod tests {
     #[test]
     fn half_a_rule_is_none_and_a_hidden_one_neither() {
         let half = SHIPPED.replace("1a6e|", "");
-        let (_dir, host) = tree(&[("lib/udev/rules.d/90-coral.rules", &half)]);
+        let (_dir, host) = planted(&[("lib/udev/rules.d/90-coral.rules", &half)]);
         assert!(!look(&host).survives_reboot);
         let hidden = [("etc/udev/rules.d/9.rules", "# off"), ("usr/lib/udev/rules.d/9.rules", SHIPPED)];
-        let (_dir, host) = tree(&hidden);
+        let (_dir, host) = planted(&hidden);
         assert!(!look(&host).survives_reboot);
         let commented = SHIPPED.replace("ACTION", "#ACTION");
-        let (_dir, host) = tree(&[("etc/udev/rules.d/9.rules", &commented)]);
+        let (_dir, host) = planted(&[("etc/udev/rules.d/9.rules", &commented)]);
         assert!(!look(&host).survives_reboot);
     }
 
     #[test]
     fn the_file_that_boots_counts() {
         let grub = "#GRUB_CMDLINE_LINUX=\"usbcore.autosuspend=-1\"\nGRUB_CMDLINE_LINUX_DEFAULT=\"quiet usbcore.autosuspend=-1\"\n";
-        let (_dir, host) = tree(&[("etc/default/grub", grub), ("proc/cmdline", "quiet usbcore.autosuspend=-1\n")]);
+        let (_dir, host) = planted(&[("etc/default/grub", grub), ("proc/cmdline", "quiet usbcore.autosuspend=-1\n")]);
         let seen = look(&host);
         assert_eq!((seen.by.as_deref(), seen.in_running_kernel), (Some("/etc/default/grub"), true));
-        let (_dir, host) = tree(&[("etc/default/grub", grub), ("etc/kernel/cmdline", "root=ZFS=rpool quiet\n")]);
+        let (_dir, host) = planted(&[("etc/default/grub", grub), ("etc/kernel/cmdline", "root=ZFS=rpool quiet\n")]);
         let seen = look(&host);
         assert_eq!((seen.survives_reboot, seen.boot_loader), (false, Some("systemd-boot")));
         assert!(seen.commands[1].contains("/etc/kernel/cmdline && proxmox-boot-tool refresh"));
-        let (_dir, host) = tree(&[("etc/kernel/cmdline", "usbcore.autosuspend=-1 usbcore.autosuspend=2\n")]);
+        let (_dir, host) = planted(&[("etc/kernel/cmdline", "usbcore.autosuspend=-1 usbcore.autosuspend=2\n")]);
         assert!(!look(&host).survives_reboot);
     }
 

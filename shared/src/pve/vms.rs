@@ -75,22 +75,12 @@ fn read(host: &Host, path: &Path) -> Result<Option<VmConfig>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tree::planted;
     use std::fs;
-
-    fn tree(files: &[(&str, &str)]) -> (tempfile::TempDir, Host) {
-        let dir = tempfile::tempdir().unwrap();
-        let host = Host::new(dir.path());
-        for (path, text) in files {
-            let path = host.at(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        }
-        (dir, host)
-    }
 
     #[test]
     fn a_bare_tree_of_configurations_is_enough() {
-        let (_dir, host) = tree(&[
+        let (_dir, host) = planted(&[
             ("etc/pve/qemu-server/111.conf", "name: a\n"),
             ("etc/pve/qemu-server/20.conf", "name: b\n"),
             ("etc/pve/qemu-server/112.conf", "hostpci0: what\n"),
@@ -105,7 +95,7 @@ mod tests {
 
     #[test]
     fn without_the_link_the_nodes_directory_serves() {
-        let (_dir, host) = tree(&[
+        let (_dir, host) = planted(&[
             ("etc/hostname", "pve1\n"),
             ("etc/pve/nodes/pve1/qemu-server/111.conf", "name: own\n"),
             ("etc/pve/nodes/pve2/qemu-server/112.conf", "name: other\n"),
@@ -116,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_vm_that_migrates_to_here_is_found_under_its_source() {
-        let (_dir, host) = tree(&[
+        let (_dir, host) = planted(&[
             ("etc/hostname", "pve1\n"),
             ("etc/pve/qemu-server/111.conf", "name: own\n"),
             ("etc/pve/nodes/pve2/qemu-server/112.conf", "name: other\n"),
@@ -128,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_vm_that_is_nowhere_is_a_usage_error() {
-        let (_dir, host) = tree(&[]);
+        let (_dir, host) = planted(&[]);
         let error = load(&host, 999).unwrap_err();
         assert_eq!(error.to_string(), "/etc/pve/qemu-server/999.conf: there is no such VM");
         assert_eq!(Fault::code_of(&error), crate::fault::Code::Usage);
@@ -137,7 +127,7 @@ mod tests {
 
     #[test]
     fn no_place_for_configurations_is_another_thing_than_no_vm() {
-        let (_dir, host) = tree(&[("etc/hostname", "pve1\n")]);
+        let (_dir, host) = planted(&[("etc/hostname", "pve1\n")]);
         let error = require_configs(&host).unwrap_err();
         assert_eq!(Fault::code_of(&error), crate::fault::Code::Problem);
         fs::create_dir_all(host.at("etc/pve/nodes/pve1/qemu-server")).unwrap();

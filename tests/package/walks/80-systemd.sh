@@ -42,7 +42,7 @@ rm -f /run/systemd/systemd-units-load
 if [[ $SUITE != bookworm ]]; then told udevadm verify "$(dpkg -L pve-hooks | grep '\.rules$')"; fi
 
 # As confined as the pages say, by their own figures.
-mapfile -t figures < <(zcat -f /usr/share/doc/pve-hooks/inside.md* | sed -n 's/^| `\(.*\.service\)` | \([0-9.]*\) .*/\1 \2/p')
+mapfile -t figures < <(zcat -f /usr/share/doc/pve-hooks/inside.md* | sed -n "s/^| .\(.*\.service\). | \([0-9.]*\) .*/\1 \2/p")
 ((${#figures[@]} == 3)) || fail "the figures of three services are not there: ${figures[*]}"
 for figure in "${figures[@]}"; do
     read -r unit exposure <<<"$figure"

@@ -168,18 +168,8 @@ fn name(instance: &mut Instance, name: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tree::planted;
     use std::fs;
-
-    fn tree(files: &[(&str, &str)]) -> (tempfile::TempDir, Host) {
-        let dir = tempfile::tempdir().unwrap();
-        let host = Host::new(dir.path());
-        for (path, text) in files {
-            let path = host.at(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        }
-        (dir, host)
-    }
 
     fn qemu(host: &Host, vmid: u32, pid: i32) {
         fs::create_dir_all(host.qemu_run()).unwrap();
@@ -192,7 +182,7 @@ mod tests {
 
     #[test]
     fn every_vm_is_listed_whatever_its_configuration_is_like() {
-        let (_dir, host) = tree(&[
+        let (_dir, host) = planted(&[
             ("etc/hostname", "pve1\n"),
             ("etc/pve/qemu-server/111.conf", "name: a\x1b[2J\nlock: backup\n"),
             ("etc/pve/qemu-server/112.conf", "name: b\nlock: migrate\nhostpci0: what\n[snap]\nlock: x\n"),
@@ -225,7 +215,7 @@ mod tests {
 
     #[test]
     fn one_that_cannot_be_read_is_unknown_unless_it_runs_and_odd_letters_are_no_obstacle() {
-        let (_dir, host) = tree(&[("etc/pve/qemu-server/111.conf", "")]);
+        let (_dir, host) = planted(&[("etc/pve/qemu-server/111.conf", "")]);
         for vmid in [112, 113] {
             let path = host.vm_configs().join(format!("{vmid}.conf"));
             std::os::unix::fs::symlink(path.file_name().unwrap(), &path).unwrap();
@@ -249,7 +239,7 @@ mod tests {
 
     #[test]
     fn a_cluster_file_system_that_is_down_is_no_empty_host() {
-        let (_dir, host) = tree(&[("etc/pve/.keep", ""), ("run/qemu-server/111.pid", "1")]);
+        let (_dir, host) = planted(&[("etc/pve/.keep", ""), ("run/qemu-server/111.pid", "1")]);
         assert!(!is_there(&host) && is_dark(&host));
         let error = list(&host, &mut Known::default()).unwrap_err();
         assert_eq!(told(&error).1.as_deref(), Some("systemctl status pve-cluster"));
