@@ -38,7 +38,6 @@ mapfile -t units < <(dpkg -L pve-hooks | grep -E '/systemd/system/.*\.(service|t
 ((${#units[@]} >= 5)) || fail "units are missing: ${units[*]}"
 told systemd-analyze verify --man=no "${units[@]}"
 not_said 'pve-hooks|coral-check|vm-probe'
-rm -f /run/systemd/systemd-units-load
 if [[ $SUITE != bookworm ]]; then told udevadm verify "$(dpkg -L pve-hooks | grep '\.rules$')"; fi
 
 # As confined as the pages say, by their own figures.
@@ -50,6 +49,7 @@ for figure in "${figures[@]}"; do
     told systemd-analyze security --no-pager --offline=true --threshold="${exposure/./}" \
         "$(dpkg -L pve-hooks | grep "/system/$unit\$")"
 done
+rm -f /run/systemd/systemd-units-load
 
 # Whatever ended the page, it is back: a SIGHUP is no failure to systemd.
 grep -qx Restart=always "$(dpkg -L pve-hooks | grep '/vm-probe\.service$')"
