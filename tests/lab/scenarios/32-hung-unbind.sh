@@ -7,7 +7,7 @@ writer=$!
 nap 1
 alive $writer || fail "the lab's unbind does not hang"
 
-expect_exit_within 10 1 gpu-bind --timeout 5s status
+expect_exit_within 20 1 gpu-bind --timeout 10s status
 expect_text "$GPU.*WEDGED" "$GPU2.*ATTACHED"
 expect_exit_within 10 1 gpu-bind --timeout 5s status --json
 expect_json '.gpus[0].state' wedged
