@@ -11,6 +11,7 @@ use std::{
 
 /// The rolling window, in seconds.
 pub const HOUR: u64 = 60 * 60;
+const DAMAGED: &str = "is damaged";
 /// What counts for everybody.
 const ALL: &str = "*";
 
@@ -73,14 +74,14 @@ impl Budget {
 
     /// The book, for many questions at once.
     pub fn read(&self, host: &Host) -> Read {
-        Read { book: self.load(host), now: now() }
+        Read { book: self.load(host), now: now(), shown: host.shown(&self.path(host)) }
     }
 
     fn load(&self, host: &Host) -> Result<Book, String> {
         let path = self.path(host);
         let text = read_if_there(&path).map_err(|error| format!("{}: {error}", host.shown(&path)))?;
         let Some(text) = text else { return Ok(Book::new()) };
-        serde_json::from_str(&text).map_err(|_| format!("{} is damaged", host.shown(&path)))
+        serde_json::from_str(&text).map_err(|_| format!("{} {DAMAGED}", host.shown(&path)))
     }
 
     /// How many of the last hour there are, or how long to wait when there are too many.
@@ -103,7 +104,11 @@ impl Budget {
 pub struct Read {
     book: Result<Book, String>,
     now: u64,
+    shown: String,
 }
+
+/// More than a clock that is set right by its server jumps, in seconds.
+const JUMP: u64 = 60;
 
 impl Read {
     /// When it was taken within the last hour, in seconds of the epoch, sorted; the error says why that is not known.
@@ -112,6 +117,28 @@ impl Read {
         let mut times: Vec<_> = [id, ALL].into_iter().filter_map(|key| book.get(key)).flatten().copied().collect();
         correct(&mut times, self.now);
         Ok(times)
+    }
+
+    /// Why the number of times is not that of what was done, where that is so, and what to type.
+    pub fn doubt(&self, id: &str) -> Option<(String, String)> {
+        let shown = &self.shown;
+        let book = match &self.book {
+            Err(why) => {
+                let damaged = why.ends_with(DAMAGED);
+                let next = if damaged {
+                    format!("cat {shown}; to begin anew: rm {shown}")
+                } else {
+                    format!("namei -l {shown}")
+                };
+                return Some((format!("{why}: all count as taken"), next));
+            }
+            Ok(book) => book,
+        };
+        let mut times = [id, ALL].into_iter().filter_map(|key| book.get(key)).flatten();
+        times.any(|time| *time > self.now.saturating_add(JUMP)).then(|| {
+            let why = format!("{shown} has times in the future (was the clock wrong?): they count as taken just now");
+            (why, format!("date; if that is right now: rm {shown}"))
+        })
     }
 }
 
@@ -172,6 +199,29 @@ mod tests {
         assert_eq!(THREE.allowed(&mut book, "275", 1000), Err(HOUR));
         assert_eq!(THREE.allowed(&mut book, "275", 1000 + HOUR - 1), Err(1));
         assert_eq!(THREE.allowed(&mut book, "275", 1000 + HOUR), Ok(0));
+    }
+
+    #[test]
+    fn a_book_whose_number_says_nothing_tells_why_and_what_to_type() {
+        let dir = tempfile::tempdir().unwrap();
+        let host = Host::new(dir.path());
+        let doubt = || THREE.read(&host).doubt("275");
+        assert_eq!(doubt(), None);
+        fs::create_dir_all(host.lib_dir()).unwrap();
+        let write = |text: &str| fs::write(host.lib_dir().join("test.json"), text).unwrap();
+        write(&format!("{{\"275\":[{}]}}", now()));
+        assert_eq!(doubt(), None);
+        let ahead = now() + 24 * HOUR;
+        write(&format!("{{\"275\":[{ahead},{ahead},{ahead}]}}"));
+        let (why, next) = doubt().unwrap();
+        assert!(why.contains("/var/lib/pve-hooks/test.json has times in the future"), "{why}");
+        assert_eq!(next, "date; if that is right now: rm /var/lib/pve-hooks/test.json");
+        assert_eq!(THREE.read(&host).doubt("276"), None);
+        write("[");
+        assert!(doubt().unwrap().0.contains("is damaged"));
+        fs::remove_dir_all(host.lib_dir()).unwrap();
+        fs::write(host.lib_dir(), "").unwrap();
+        assert!(doubt().unwrap().0.contains("Not a directory"), "{:?}", doubt());
     }
 
     proptest! {

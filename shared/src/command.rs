@@ -1,6 +1,6 @@
 //! Running another program: no shell, nothing on its stdin, no longer than it may take.
 
-use crate::fault::Fault;
+use crate::{clock, fault::Fault};
 use anyhow::{Context as _, Result};
 use nix::{
     errno::Errno,
@@ -83,14 +83,8 @@ pub fn run(argv: &[&str], timeout: Duration) -> Result<Output> {
     }
     end(&mut child);
     outcome.with_context(|| shown.clone())?;
-    let limit = humantime::format_duration(rounded(timeout));
+    let limit = clock::spoken(timeout);
     Fault::wedged(format!("{shown}: no end within {limit}, killed")).fail()
-}
-
-/// To what people read: nobody wants the nanoseconds of what was left of a deadline.
-fn rounded(time: Duration) -> Duration {
-    let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    Duration::from_millis(if millis < 1000 { millis } else { millis / 100 * 100 })
 }
 
 /// Where a program lies; a name with a slash is its own place.

@@ -6,7 +6,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::{deadline::Deadline, fault::Fault, host::Host, proc, tree};
+use crate::{clock, deadline::Deadline, fault::Fault, host::Host, proc, tree};
 use anyhow::{Context, Result};
 use fs2::FileExt;
 use serde::{Deserialize, Serialize};
@@ -184,9 +184,7 @@ fn open_nearest(host: &Host, path: &Path) -> Option<(PathBuf, File)> {
 }
 
 fn busy<T>(host: &Host, name: &str, file: &mut File, deadline: &Deadline) -> Result<T> {
-    let waited = humantime::format_duration(Duration::from_millis(
-        u64::try_from(deadline.budget().as_millis()).unwrap_or(u64::MAX),
-    ));
+    let waited = clock::spoken(deadline.budget());
     let holder = read_holder(file);
     let what = format!("{name} is locked by {}; waited {waited}", holder.title());
     let Some(pid) = holder.living_pid() else {

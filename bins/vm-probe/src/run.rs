@@ -11,7 +11,7 @@ use passthrough::{
         probe::{Class, Limits, Origin},
     },
     deadline::Deadline,
-    fault::Fault,
+    fault::{Code, Fault},
     host::Host,
     probe::{
         classify::classify,
@@ -93,6 +93,9 @@ fn found(session: &Session) -> Arc<Listing> {
 fn listed(session: &Session) -> Result<Arc<Listing>> {
     let listing = found(session);
     if listing.origin.is_some() && listing.at > 0 {
+        if let Some(left_out) = &listing.left_out {
+            session.log.warn(left_out);
+        }
         return Ok(listing);
     }
     // Of a source that was named, only that one matters.
@@ -101,9 +104,11 @@ fn listed(session: &Session) -> Result<Arc<Listing>> {
         listing.attempts.iter().filter(named).map(|attempt| format!("{}: {}", attempt.source.word(), attempt.detail));
     let tried = tried.collect::<Vec<_>>().join("; ");
     let next = listing.attempts.iter().filter(named).find_map(|attempt| attempt.next.clone());
-    Fault::problem(format!("VMs are not to be had: {tried}"))
-        .next(next.unwrap_or_else(|| "vm-probe discover".into()))
-        .fail()
+    // How the one that is asked failed: a mistake, a refusal, no answer in time.
+    let asked = listing.attempts.iter().find(|attempt| listing.origin == Some(attempt.source));
+    let code = asked.map_or(Code::Problem, |attempt| attempt.code);
+    let fault = Fault { code, ..Fault::problem(format!("VMs are not to be had: {tried}")) };
+    fault.next(next.unwrap_or_else(|| "vm-probe discover".into())).fail()
 }
 
 fn list(session: &Session) -> Result<u8> {
@@ -309,7 +314,7 @@ fn recover(session: &Session, id: &str, apply: bool) -> Result<u8> {
         let problems: Vec<_> = reading.verdict.problems.iter().map(|problem| problem.text.clone()).collect();
         session.output.json(&json!({ "id": id, "recovery": preview, "errors": problems }))?;
     } else {
-        session.output.text(&table::recovery(&reading, &preview));
+        session.output.text(&table::recovery(&reading, &preview, recover::books(session).doubt(id)));
     }
     Ok(0)
 }
@@ -321,6 +326,10 @@ fn audit(session: &Session, id: Option<&str>) -> Result<u8> {
             .fail();
     }
     let entries = recover::entries(&session.host, id);
+    let damaged = recover::audit::damaged(&session.host);
+    if damaged > 0 {
+        session.log.warn(&format!("lines of the audit that cannot be understood, and are left out: {damaged}"));
+    }
     if let Some(id) = id.filter(|_| entries.is_empty()) {
         known(session, id)?;
     }

@@ -137,7 +137,7 @@ pub fn check(readings: &[&Reading], listing: &Listing, detail: bool, output: &Ou
 }
 
 /// `vm-probe recover`.
-pub fn recovery(reading: &Reading, preview: &Recovery) -> String {
+pub fn recovery(reading: &Reading, preview: &Recovery, doubt: Option<(String, String)>) -> String {
     let (id, verdict) = (&reading.evidence.instance.id, &reading.verdict);
     let mut text = format!("{id}  {}  {}\n", verdict.status.word(), verdict.failure_type.word());
     verdict.problems.iter().for_each(|problem| text.push_str(&format!("  {}\n", problem.text)));
@@ -152,11 +152,16 @@ pub fn recovery(reading: &Reading, preview: &Recovery) -> String {
     }
     preview.plan.iter().for_each(|step| text.push_str(&format!("would run  {step}\n")));
     text.push_str(&format!("{} of {} recoveries within the hour\n", preview.attempts_last_hour, preview.max_attempts));
+    let advice = doubt.map(|(why, next)| {
+        text.push_str(&format!("  note: {why}\n"));
+        format!("next: {next}\n")
+    });
     match &preview.refused_because {
         Some(why) => text.push_str(&format!("refused: {why}\n")),
         None if preview.plan.is_empty() => {}
         None => text.push_str(&format!("next: vm-probe recover {id} --apply\n")),
     }
+    text.push_str(&advice.unwrap_or_default());
     text
 }
 

@@ -93,7 +93,8 @@ impl Access {
 
     /// There is no answer: why, and what to look at.
     pub(super) fn unanswered(&self, what: &str, trouble: &Trouble) -> Fault {
-        let fault = Fault::problem(format!("{what}: {trouble}"));
+        let text = format!("{what}: {trouble}");
+        let fault = if matches!(trouble, Trouble::Late(_)) { Fault::wedged(text) } else { Fault::problem(text) };
         match trouble {
             Trouble::Untrusted(_) => fault.next("kubectl get configmap kube-root-ca.crt -o yaml"),
             _ => fault.next(format!("kubectl --server={} get --raw /readyz", self.base)),

@@ -1,7 +1,10 @@
 //! What the daemon knows, ready to be shown: nobody who asks for it ever waits for a probe.
 
 use super::{evidence::Evidence, instance::Instance, verdict::Verdict};
-use crate::config::{Config, probe::Origin};
+use crate::{
+    config::{Config, probe::Origin},
+    fault::Code,
+};
 use anyhow::Result;
 use serde::Serialize;
 use std::sync::Arc;
@@ -61,6 +64,8 @@ pub struct Listing {
     pub stale: bool,
     /// The instances.
     pub instances: Vec<Arc<Instance>>,
+    /// What the source named and cannot be a VM.
+    pub left_out: Option<String>,
     /// What was tried, in its order, and what came of it.
     pub attempts: Vec<Attempt>,
 }
@@ -76,6 +81,9 @@ pub struct Attempt {
     pub detail: String,
     /// What to do about it.
     pub next: Option<String>,
+    /// Why it has none, as an exit code.
+    #[serde(skip)]
+    pub code: Code,
 }
 
 /// One instance, with what is known, what that means, and what may be done.

@@ -5,7 +5,7 @@ mod tests;
 
 use super::{VmConfig, load, qm};
 use crate::{
-    command,
+    clock, command,
     fault::{Code, Fault},
     host::Host,
 };
@@ -75,7 +75,7 @@ fn exec_by(program: &str, vmid: u32, argv: &[&str], timeout: Duration) -> Answer
     match command::run(&words, timeout) {
         Ok(output) => understand(&output, &seconds),
         Err(error) if Fault::code_of(&error) == Code::Wedged => {
-            Answer::Unknown(format!("qm guest exec {vmid}: no end within {}", humantime::format_duration(timeout)))
+            Answer::Unknown(format!("qm guest exec {vmid}: no end within {}", clock::spoken(timeout)))
         }
         Err(error) => Answer::Unknown(format!("qm guest exec {vmid}: {:#}", error.root_cause())),
     }

@@ -1,7 +1,7 @@
 //! Why there is no answer.
 
 use super::trust::Other;
-use crate::{deadline::Deadline, plain::plain};
+use crate::{clock, deadline::Deadline, plain::plain};
 use rustls::CertificateError;
 use std::{fmt, io, time::Duration};
 use ureq::Error;
@@ -84,8 +84,7 @@ impl fmt::Display for Trouble {
         match self {
             Self::Unreachable(why) | Self::Untrusted(why) => f.write_str(why),
             Self::Late(budget) => {
-                let millis = u64::try_from(budget.as_millis()).unwrap_or(u64::MAX);
-                write!(f, "no answer within {}", humantime::format_duration(Duration::from_millis(millis)))
+                write!(f, "no answer within {}", clock::spoken(*budget))
             }
             Self::BrokenOff => f.write_str("the connection ended in the middle of the answer"),
             Self::TooLarge(bytes) => write!(f, "the answer is larger than {bytes} bytes"),

@@ -13,6 +13,8 @@ for options in ro nr_inodes=1; do
     there
     said "$SNIPPETS"
     said 'Read-only file system|No space left on device'
+    # What is not linked cannot be registered.
+    not_said 'register --all'
     remove
     purge
     umount "$SNIPPETS"

@@ -6,6 +6,7 @@ use passthrough::{
         Config,
         probe::{Class, Origin},
     },
+    fault::Code,
     probe::{
         evidence::{
             Agent, Counters, Deep, Disk, Display, Evidence, Fast, GuestMemory, NicReading, Path, Pressure, Process,
@@ -257,12 +258,18 @@ impl Fake {
         }
         let at = now();
         let readings: Vec<_> = (1..=self.count).map(|number| Arc::new(reading(number, at))).collect();
-        let attempt =
-            Attempt { source: Origin::Pve, available: true, detail: format!("{} VMs", self.count), next: None };
+        let attempt = Attempt {
+            source: Origin::Pve,
+            available: true,
+            detail: format!("{} VMs", self.count),
+            next: None,
+            code: Code::Problem,
+        };
         let listing = Listing {
             origin: Some(Origin::Pve),
             at,
             stale: false,
+            left_out: None,
             instances: readings.iter().map(|reading| reading.evidence.instance.clone()).collect(),
             attempts: vec![attempt],
         };

@@ -155,6 +155,7 @@ mod tests {
         write("open", "0123456789abcdef", 0o644);
         write("it's short", "x", 0o600);
         std::os::unix::fs::symlink("nowhere", at("link")).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", at("zero")).unwrap();
         fs::create_dir(at("dir")).unwrap();
         let make =
             |name: &str| format!("install -m 600 /dev/null {0} && openssl rand -hex 32 > {0}", at(name).display());
@@ -162,6 +163,7 @@ mod tests {
         let strange = format!("'{}'", shown("it's short").replace('\'', "'\\''"));
         for (name, what, next) in [
             ("dir", " is a directory; the token is a file in it, or elsewhere", format!("ls -l {}", shown("dir"))),
+            ("zero", " is not a regular file", format!("ls -l {}", shown("zero"))),
             ("empty", " is empty", make("empty")),
             ("missing", ": No such file or directory (os error 2)", make("missing")),
             (

@@ -1,7 +1,10 @@
 //! Does a web server answer well? Certificates are checked against what the host trusts; where it has no list of that, an
 //! https address cannot be judged.
 
-use crate::host::{Host, read_file};
+use crate::{
+    clock,
+    host::{Host, read_file},
+};
 use rustls::crypto::ring;
 use std::{
     fs,
@@ -100,9 +103,7 @@ pub(super) fn get(url: &str, roots: &Roots, timeout: Duration) -> Asked {
         .new_agent();
     match agent.get(url).call() {
         Ok(answer) => Asked::Status(answer.status().as_u16()),
-        Err(ureq::Error::Timeout(_)) => {
-            Asked::Failed(format!("no answer within {}", humantime::format_duration(timeout)))
-        }
+        Err(ureq::Error::Timeout(_)) => Asked::Failed(format!("no answer within {}", clock::spoken(timeout))),
         Err(ureq::Error::TooManyRedirects) => Asked::Failed(format!("more than {REDIRECTS} redirects")),
         Err(error) => Asked::Failed(error.to_string()),
     }

@@ -1,7 +1,7 @@
 //! Does somebody accept a connection? Names are looked up by a thread of its own: the system's look-up knows no deadline. One
 //! that never returns is left behind, and a check that runs once in its interval leaves no crowd of them.
 
-use crate::deadline::Deadline;
+use crate::{clock, deadline::Deadline};
 use std::{
     io,
     net::{SocketAddr, TcpStream, ToSocketAddrs},
@@ -55,5 +55,5 @@ fn resolve(address: &str, deadline: &Deadline) -> Result<Vec<SocketAddr>, String
 }
 
 fn shown(deadline: &Deadline) -> String {
-    humantime::format_duration(deadline.budget()).to_string()
+    clock::spoken(deadline.budget())
 }

@@ -50,6 +50,8 @@ pub(super) struct Flight {
     pub(super) vnc: Way,
     /// When the monitor was heard last.
     pub(super) heard: Instant,
+    /// Whether it has said anything at all.
+    pub(super) spoke: bool,
     pub(super) session: Session,
     pub(super) banner: Banner,
     /// Why the monitor has not answered all; `None` where it has.
@@ -70,6 +72,7 @@ impl Flight {
             qmp: Way::Later,
             vnc: Way::Later,
             heard: begun,
+            spoke: false,
             session: Session::default(),
             banner: Banner::default(),
             trouble: None,

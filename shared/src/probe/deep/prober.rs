@@ -163,6 +163,7 @@ impl Prober {
         if side == Side::Qmp {
             if heard.as_ref().is_ok_and(|bytes| !bytes.is_empty()) {
                 flight.heard = Instant::now();
+                flight.spoke = true;
             }
             match heard.and_then(|bytes| flight.session.take(link, bytes)) {
                 Ok(false) => {}
@@ -276,6 +277,11 @@ impl Prober {
                 }
                 None => end_qmp(flight, Qmp::Hung, Some(Trouble::NoAnswer)),
             },
+            // However much of it was read in time: who speaks does not hang.
+            _ if flight.spoke => {
+                let words = "it speaks, and not a line of its greeting came in time".to_owned();
+                end_qmp(flight, Qmp::Unknown(words.clone()), Some(Trouble::Garbage(words)));
+            }
             _ => {
                 let (qmp, trouble) = self.silence(&flight.target);
                 end_qmp(flight, qmp, Some(trouble));

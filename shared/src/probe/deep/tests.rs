@@ -201,6 +201,27 @@ fn one_that_hangs_delays_none_and_each_silence_has_its_name() {
 }
 
 #[test]
+fn one_that_talks_without_end_or_line_is_not_known_however_much_of_it_is_read() {
+    let tree = Tree::new();
+    // The first is cut off at the limit of what is read, the second at the deadline.
+    let tiny: &[u8] = b"x";
+    for (name, piece, pause) in [("1.qmp", vec![b'x'; 1 << 20], 0), ("2.qmp", tiny.to_vec(), 50)] {
+        let listener = tree.listen(name);
+        thread::spawn(move || {
+            let (mut client, _) = listener.accept().unwrap();
+            while client.write_all(&piece).is_ok() {
+                thread::sleep(Duration::from_millis(pause));
+            }
+        });
+    }
+    tree.say("3.qmp", b"{\"QMP\": {\"ver");
+    let told = tree.ask(&["1", "2", "3"], Duration::from_secs(1));
+    for id in ["1", "2", "3"] {
+        assert!(matches!(told[id].qmp, Qmp::Unknown(_)), "{id}: {:?}", told[id].qmp);
+    }
+}
+
+#[test]
 fn a_short_session_of_another_does_not_show() {
     let tree = Tree::new();
     let listener = tree.listen("1.qmp");

@@ -24,6 +24,8 @@ impl World {
         for place in [host.vm_configs(), host.qemu_run(), host.proc()] {
             fs::create_dir_all(place).unwrap();
         }
+        // A procfs, also when the last process has gone.
+        fs::write(host.proc().join("stat"), "").unwrap();
         fs::write(host.vm_configs().join("111.conf"), "name: a\n").unwrap();
         prepare(&host);
         let deadline = Deadline::after(Duration::from_secs(30));

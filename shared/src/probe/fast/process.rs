@@ -10,6 +10,7 @@ use crate::{
     proc::Stat,
     pve,
     reread::{Pool, Reread},
+    tree,
 };
 use std::io::ErrorKind;
 
@@ -74,6 +75,10 @@ pub(super) fn of_vm(host: &Host, vmid: u32) -> Result<i32, Figure<Process>> {
     let hidden = pid.and_then(|pid| read_file(&host.process(pid).join("cmdline")).err());
     match hidden.filter(|e| e.kind() == ErrorKind::PermissionDenied) {
         Some(error) => Err(Figure::unknown("/proc/PID/cmdline", error.to_string())),
+        // Where not even the kernel's own figures are, there is no procfs, and a process that is not seen may live.
+        None if pid.is_some() && !tree::exists(&host.proc().join("stat")) && pve::unseen(host).is_some() => {
+            Err(Figure::unknown(SOURCE, pve::unseen(host).unwrap_or_default()))
+        }
         // QEMU takes its pid file along when it ends in order: one that is left names the process that did not.
         None => Err(Figure::known(FILE, Process { pid: pid.unwrap_or(0), state: ProcessState::Gone })),
     }

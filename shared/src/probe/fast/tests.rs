@@ -146,6 +146,20 @@ fn a_process_is_what_it_was_found_to_be() {
 }
 
 #[test]
+fn where_no_process_is_to_be_seen_none_is_called_gone() {
+    let tree = Tree::new();
+    let (vm, mut sampler) = (vm(Vec::new()), Sampler::new(&tree.host, &Settings::default()));
+    assert_eq!(one(&mut sampler, &vm).process.get().unwrap().state, ProcessState::Alive);
+    tree.remove("proc/4711");
+    assert_eq!(one(&mut sampler, &vm).process.get().unwrap().state, ProcessState::Gone);
+    // As after umount -l /proc.
+    tree.remove("proc");
+    fs::create_dir(tree.host.proc()).unwrap();
+    let unseen = one(&mut Sampler::new(&tree.host, &Settings::default()), &vm);
+    assert_eq!(unseen.process.reason(), Some("no process is to be seen in /proc"));
+}
+
+#[test]
 fn without_a_control_group_the_process_tells() {
     let tree = Tree::new();
     tree.remove(GROUP);

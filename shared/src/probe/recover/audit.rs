@@ -7,7 +7,7 @@ use crate::{
     lock::{self, Locks},
     report::Table,
     session::Session,
-    state,
+    state, tree,
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -58,10 +58,30 @@ pub(super) fn append(session: &Session, entry: &Entry) {
     }
 }
 
-/// Why the journal cannot be read, where there is one: then nobody may say that there was no recovery.
+/// Why the journal does not tell, where that is so: then nobody may say that there was no recovery.
 pub fn unreadable(host: &Host) -> Option<String> {
     let path = path(host);
-    read_if_there(&path).err().map(|error| format!("{}: {error}", host.shown(&path)))
+    let shown = host.shown(&path);
+    // Nothing is ever appended to a link, wherever it leads.
+    if tree::entry(&path).is_ok_and(|path| path.is_symlink()) {
+        return Some(format!("{shown} is a link, and no journal of vm-probe"));
+    }
+    match read_if_there(&path) {
+        Err(error) => Some(format!("{shown}: {error}")),
+        Ok(text) => {
+            let text = text.unwrap_or_default();
+            let lines = || text.lines().filter(|line| !line.trim().is_empty());
+            let none = lines().next().is_some() && lines().all(|line| serde_json::from_str::<Entry>(line).is_err());
+            none.then(|| format!("{shown} is damaged: there is no sense in any line of it"))
+        }
+    }
+}
+
+/// How many lines of the journal there is no sense in.
+pub fn damaged(host: &Host) -> usize {
+    let text = read_if_there(&path(host)).ok().flatten().unwrap_or_default();
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    lines.filter(|line| serde_json::from_str::<Entry>(line).is_err()).count()
 }
 
 /// The recoveries, of one instance or of all, oldest first. What was begun and never ended was interrupted, unless it is

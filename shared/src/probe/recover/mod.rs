@@ -144,7 +144,7 @@ pub fn preview_by(
     let plan = plan::plan(&session.host, evidence, verdict, &session.config.probe.recovery);
     let refused = || {
         let refused = refuse::look(session, evidence, verdict, &plan, context);
-        refused.or_else(|| refuse::budget(&used)).or_else(|| busy(session, id)).map(|fault| fault.what)
+        refused.or_else(|| refuse::budget(&used, books.doubt(id))).or_else(|| busy(session, id)).map(|fault| fault.what)
     };
     service::Recovery {
         needed: verdict.recovery_needed,

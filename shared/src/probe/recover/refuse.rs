@@ -198,9 +198,10 @@ fn not_root(session: &Session, evidence: &Evidence) -> Option<Fault> {
 }
 
 /// Why the books allow nothing, as far as that can be told without taking anything out.
-pub(super) fn budget(times: &Result<Vec<u64>, String>) -> Option<Fault> {
+pub(super) fn budget(times: &Result<Vec<u64>, String>, doubt: Option<(String, String)>) -> Option<Fault> {
     match times {
         Ok(times) if times.len() < MOST => None,
+        Ok(_) if doubt.is_some() => doubt.map(|(why, next)| Fault::refused(why).next(next)),
         Ok(_) => Some(Fault::refused(format!("it had {MOST} recoveries within the hour already"))),
         Err(why) => Some(Fault::refused(format!("how many recoveries it had is not known: {why}"))),
     }

@@ -61,7 +61,7 @@ pub fn run(
     refuse::look(session, &evidence, &verdict, &planned, context).map_or(Ok(()), Fault::fail)?;
     if planned.restarts() && session.deadline.remaining() < RESTART {
         let why = format!("{}: too little time is left for a stop and a start", shown(&id));
-        return Fault::busy(why).next("the same with --timeout 5m").fail();
+        return Fault::refused(why).next("the same with --timeout 5m").fail();
     }
     let nth = spend(session, &id, &command)?;
     let intent = Intent::new(session, &evidence.instance, &planned, context.asked_by, nth);
@@ -84,17 +84,21 @@ fn judge(session: &Session, evidence: &Evidence) -> Verdict {
 }
 
 fn spend(session: &Session, id: &str, command: &str) -> Result<usize> {
+    let doubt = BOOK.read(&session.host).doubt(id);
     let left = match BOOK.take(&session.host, id, command, &session.lock_deadline())? {
         Ok(nth) => return Ok(nth),
         Err(left) => left,
     };
     let minutes = left.wait.div_ceil(60);
-    let why = if left.unreadable {
-        "how many recoveries it had is not known: the book could not be read".to_owned()
-    } else {
-        format!("it had {MOST} recoveries within the hour already")
+    let (why, next) = match doubt {
+        Some((why, next)) => (format!("how many recoveries it had is not known: {why}"), next),
+        None if left.unreadable => (
+            "how many recoveries it had is not known: the book could not be read".to_owned(),
+            "vm-probe audit".to_owned(),
+        ),
+        None => (format!("it had {MOST} recoveries within the hour already"), "vm-probe audit".to_owned()),
     };
-    Fault::refused(format!("{}: {why}; the next one in {minutes} minutes", shown(id))).next("vm-probe audit").fail()
+    Fault::refused(format!("{}: {why}; the next one in {minutes} minutes", shown(id))).next(next).fail()
 }
 
 struct Recovery<'a> {

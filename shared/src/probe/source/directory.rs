@@ -10,7 +10,7 @@ use crate::{
     clock,
     config::probe::{Origin, Settings},
     deadline::Deadline,
-    fault::Fault,
+    fault::{Code, Fault},
     host::Host,
     kubernetes::{Cluster, Follow, Pace},
     probe::{
@@ -115,17 +115,19 @@ impl Directory {
     fn answered(&self, source: Origin, found: Result<(Vec<Instance>, u64)>, listing: &mut Option<Listing>) -> Attempt {
         match found {
             Ok((instances, at)) => {
-                let detail = count(instances.len());
+                let left_out = self.api.as_ref().filter(|_| source == Origin::Api).and_then(Client::left_out);
+                let also = left_out.as_ref().map_or_else(String::new, |text| format!("; {text}"));
+                let detail = format!("{}{also}", count(instances.len()));
                 let next = hint(source, &instances);
-                *listing = Some(Listing { at, ..fresh(source, instances) });
-                Attempt { source, available: true, detail, next }
+                *listing = Some(Listing { at, left_out, ..fresh(source, instances) });
+                Attempt { source, available: true, detail, next, code: Code::Problem }
             }
             Err(error) => {
                 let (mut detail, next) = told(&error);
                 let (failed, what) = self.without(source);
                 detail.push_str(&what);
                 *listing = Some(failed);
-                Attempt { source, available: false, detail, next }
+                Attempt { source, available: false, detail, next, code: Fault::code_of(&error) }
             }
         }
     }
@@ -184,7 +186,7 @@ impl Directory {
             Some(fault) => Err(fault.into()),
             None if known.at == 0 => {
                 let millis = deadline.budget().as_millis();
-                Fault::problem(format!("the Kubernetes API: no list within {millis} ms"))
+                Fault::wedged(format!("the Kubernetes API: no list within {millis} ms"))
                     .next("kubectl get --raw /readyz")
                     .fail()
             }
@@ -267,7 +269,8 @@ impl Directory {
             Presence::There(_) if source == Origin::File => match file::list(&self.host, &self.settings) {
                 Ok(all) => {
                     let detail = format!("{}; not shown, as {word} is asked", count(all.len()));
-                    Attempt { source, available: true, detail, next: Some("vm-probe list --source file".to_owned()) }
+                    let next = Some("vm-probe list --source file".to_owned());
+                    Attempt { source, available: true, detail, next, code: Code::Problem }
                 }
                 Err(error) => {
                     let (why, next) = told(&error);
@@ -279,6 +282,7 @@ impl Directory {
                 available: false,
                 detail: format!("there; not asked, as {word} is asked"),
                 next: Some(format!("vm-probe list --source {}", source.word())),
+                code: Code::Problem,
             },
         }
     }
@@ -295,11 +299,11 @@ fn container(host: &Host, settings: &Settings) -> Result<Vec<Instance>> {
 
 fn fresh(origin: Origin, instances: Vec<Instance>) -> Listing {
     let instances = instances.into_iter().map(Arc::new).collect();
-    Listing { origin: Some(origin), at: clock::millis(), stale: false, instances, attempts: Vec::new() }
+    Listing { origin: Some(origin), at: clock::millis(), instances, ..Listing::default() }
 }
 
 fn absent(source: Origin, detail: String, next: Option<String>) -> Attempt {
-    Attempt { source, available: false, detail, next }
+    Attempt { source, available: false, detail, next, code: Code::Problem }
 }
 
 /// An API lists only what its token may see, and calls that all: an empty list is likelier a token without rights.

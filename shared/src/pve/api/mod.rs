@@ -130,6 +130,11 @@ impl Client {
         Ok(outcome?)
     }
 
+    /// What the last list had and is no VM, though it is called one.
+    pub fn left_out(&self) -> Option<String> {
+        self.kept.as_ref()?.1.as_ref().ok()?.left_out()
+    }
+
     /// One VM, at this moment.
     pub fn status_current(&self, node: &str, vmid: u32, deadline: &Deadline) -> Result<Current> {
         #[derive(Deserialize)]
@@ -214,7 +219,8 @@ impl Client {
 
     /// There is no answer: why, and what to look at.
     fn unanswered(&self, what: &str, trouble: &Trouble) -> Fault {
-        let fault = Fault::problem(format!("{what}: {trouble}"));
+        let text = format!("{what}: {trouble}");
+        let fault = if matches!(trouble, Trouble::Late(_)) { Fault::wedged(text) } else { Fault::problem(text) };
         let host = self.base.split("://").nth(1).unwrap_or(&self.base);
         match trouble {
             Trouble::Untrusted(_) => Fault::refused(format!("{what}: {trouble} ({})", self.trust))

@@ -15,6 +15,8 @@ pub struct Resources {
     pub at: u64,
     /// Its VMs, by number.
     pub vms: Vec<Vm>,
+    /// What is no number of a VM where one has to be, as far as it is shown, and how many there were.
+    pub strange: (Vec<String>, usize),
     /// Its nodes, and whether each is online.
     pub nodes: BTreeMap<String, bool>,
 }
@@ -94,6 +96,26 @@ impl Entry {
     }
 }
 
+/// So many of what is left out are shown.
+const SHOWN: usize = 3;
+
+impl Resources {
+    fn note(&mut self, vmid: Number) {
+        self.strange.1 += 1;
+        if self.strange.0.len() < SHOWN {
+            self.strange.0.push(vmid.real().map_or_else(|| "none".to_owned(), |number| format!("{number:?}")));
+        }
+    }
+
+    /// What was left out, where anything was.
+    pub fn left_out(&self) -> Option<String> {
+        let (shown, count) = &self.strange;
+        let more = if *count > shown.len() { ", …" } else { "" };
+        let shown = shown.join(", ");
+        (*count > 0).then(|| format!("left out, as their vmid is no number of a VM: {count} ({shown}{more})"))
+    }
+}
+
 impl<'de> Deserialize<'de> for Resources {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct List;
@@ -108,7 +130,10 @@ impl<'de> Deserialize<'de> for Resources {
                 let mut all = Resources { at: clock::millis(), ..Resources::default() };
                 while let Some(entry) = list.next_element::<Entry>()? {
                     if entry.r#type.is("qemu") {
-                        all.vms.extend(entry.vm());
+                        match entry.vm() {
+                            Some(vm) => all.vms.push(vm),
+                            None => all.note(entry.vmid),
+                        }
                     } else if entry.r#type.is("node") {
                         let online = entry.status.is("online");
                         all.nodes.extend(entry.node.short().map(|node| (node, online)));

@@ -179,6 +179,30 @@ fn a_refusal_that_comes_after_three_seconds_is_still_one() {
 }
 
 #[test]
+fn what_is_called_a_vm_and_has_no_number_of_one_is_told() {
+    let list = |vmids: &[&str]| {
+        let entries: Vec<_> = vmids.iter().map(|vmid| format!("{{\"type\":\"qemu\",\"vmid\":{vmid}}}")).collect();
+        serde_json::from_str::<Resources>(&format!("[{}]", entries.join(","))).unwrap()
+    };
+    assert_eq!(list(&["111"]).left_out(), None);
+    let all = list(&["-5", "111", "1e99", "null", "5000000000"]);
+    assert_eq!(all.vms.len(), 1);
+    let told = "left out, as their vmid is no number of a VM: 4 (-5.0, 1e99, none, …)";
+    assert_eq!(all.left_out().as_deref(), Some(told));
+}
+
+#[test]
+fn no_answer_by_the_deadline_is_told_as_that() {
+    let server = Server::start(|_| {
+        thread::sleep(Duration::from_secs(2));
+        reply("200 OK", "application/json", "{}")
+    });
+    let place = place(&server.url());
+    let error = client(&place).cluster_resources(&Deadline::after(Duration::from_millis(300))).unwrap_err();
+    assert_eq!(Fault::code_of(&error), Code::Wedged, "{error}");
+}
+
+#[test]
 fn a_wrong_certificate_is_refused_before_the_token_is_sent() {
     const ANSWER: &[u8] =
         b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 11\r\n\r\n{\"data\":[]}";

@@ -40,6 +40,23 @@ fn requests_that_are_too_much_or_make_no_sense_are_refused() {
 }
 
 #[test]
+fn two_lengths_of_one_body_are_taken_for_one_and_end_the_connection() {
+    let server = Running::new(1);
+    for (first, second) in
+        [("Content-Length: 49", "Transfer-Encoding: chunked"), ("Transfer-Encoding: chunked", "Content-Length: 49")]
+    {
+        // What is behind the chunks was smuggled in by whoever believes the length: it must not be answered.
+        let asked = format!(
+            "POST /api/quality/recover/101 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n{first}\r\n{second}\r\n\r\n\
+            0\r\n\r\nGET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        );
+        let answer = server.raw(asked.as_bytes());
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{answer}");
+        assert_eq!(header(&answer, "connection"), Some("close"), "{answer}");
+    }
+}
+
+#[test]
 fn foreign_names_foreign_pages_and_wrong_tokens_change_nothing() {
     let server = Running::new(4);
     let named = |host: &str| {

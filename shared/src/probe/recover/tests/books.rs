@@ -26,7 +26,7 @@ fn books_that_cannot_be_read_allow_nothing() {
     assert!(world.refusal(&world.look(), &policy()).contains("is damaged"));
     let error = world.run(&Context::person(1)).unwrap_err();
     assert_eq!(Fault::code_of(&error), Code::Refused);
-    assert!(error.to_string().contains("could not be read"), "{error}");
+    assert!(error.to_string().contains("is not known: /var/lib/pve-hooks/probe-recoveries.json is damaged"), "{error}");
     assert!(world.told().is_empty());
 }
 
@@ -94,6 +94,14 @@ fn a_journal_that_cannot_be_read_is_no_journal_without_recoveries() {
     world.run(&policy()).unwrap();
     assert_eq!(audit::unreadable(&world.host()), None);
     let path = world.host().lib_dir().join("probe-audit.jsonl");
+    let good = fs::read(&path).unwrap();
+    fs::write(&path, [&good[..], b"{\n"].concat()).unwrap();
+    assert_eq!((audit::unreadable(&world.host()), audit::damaged(&world.host())), (None, 1));
+    fs::write(&path, [0x80, 0xff, b'\n', 7]).unwrap();
+    assert!(audit::unreadable(&world.host()).unwrap().contains("is damaged"));
+    fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink("nowhere", &path).unwrap();
+    assert!(audit::unreadable(&world.host()).unwrap().contains("is a link"));
     fs::remove_file(&path).unwrap();
     nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
     assert_eq!(
