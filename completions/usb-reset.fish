@@ -3,14 +3,14 @@ complete -c usb-reset -n "not __fish_seen_subcommand_from list heal" -l timeout 
 complete -c usb-reset -n "not __fish_seen_subcommand_from list heal" -l lock-timeout -d 'How long to wait while somebody else moves the same devices [default: 10s]' -r -f
 complete -c usb-reset -n "not __fish_seen_subcommand_from list heal" -l root -d 'Look at a copied host tree below DIR (DIR/sys, DIR/etc/pve, ...) instead of /' -r -f -a "(__fish_complete_directories)"
 complete -c usb-reset -n "not __fish_seen_subcommand_from list heal" -l config -d 'Configuration file [default: /etc/pve-hooks/config.toml]' -r -F
-complete -c usb-reset -n "not __fish_seen_subcommand_from list heal" -l rung -d 'This reset and no other; auto tries them from the least' -r -f -a "auto\t'From the least rung that fits: replug, port for a VM\'s device; ioctl, port for others'
+complete -c usb-reset -n "not __fish_seen_subcommand_from list heal" -l rung -d 'This reset and no other; auto tries them from the least' -r -f -a "auto\t'From the least rung that fits: replug, port for what a running VM has; ioctl, port for others'
 power\t'Keep it awake (power/control = on)'
 replug\t'Off the VM and back, by QEMU\'s monitor'
 ioctl\t'The kernel\'s reset of the device, by the ioctl `USBDEVFS_RESET`'
 port\t'The hub\'s port off and on (kernel 6.0 and newer)'
 hub-power\t'The power of the hub\'s port off and on, both halves'
 controller\t'The whole controller off its driver and back; needs --controller'"
-complete -c usb-reset -n "not __fish_seen_subcommand_from list heal" -l controller -d 'Consent to the reset of this controller with all that hangs on it, such as 0000:03:00.0' -r -f -a "(__pve_hooks_controllers)"
+complete -c usb-reset -n "not __fish_seen_subcommand_from list heal" -l controller -d 'Consent to the reset of this controller with all that hangs on it, such as 0000:03:00.0 or 03:00.0' -r -f -a "(__pve_hooks_controllers)"
 complete -c usb-reset -n "not __fish_seen_subcommand_from list heal" -l json -d 'Print one JSON document on stdout, and nothing else there'
 complete -c usb-reset -n "not __fish_seen_subcommand_from list heal" -s n -l dry-run -d 'Print every change that would be made, in order, and make none'
 complete -c usb-reset -n "not __fish_seen_subcommand_from list heal" -s v -l verbose -d 'Tell more, such as each write'

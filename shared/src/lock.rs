@@ -67,6 +67,17 @@ impl Holder {
     }
 }
 
+/// Refuses where something else stands in the place of the directory that all locks are in.
+pub fn usable(host: &Host) -> Result<()> {
+    let dir = host.run_dir();
+    let Some(meta) = tree::symlink_metadata(&dir).ok().filter(|meta| !meta.is_dir()) else {
+        return Ok(());
+    };
+    let kind = if meta.is_symlink() { "link" } else { "file" };
+    let shown = host.shown(&dir);
+    Fault::refused(format!("{shown} is a {kind}, not a directory")).next(format!("rm {shown}")).fail()
+}
+
 /// Locks that are held until this is dropped.
 #[derive(Debug)]
 pub struct Locks {
@@ -77,12 +88,7 @@ pub struct Locks {
 impl Locks {
     /// Takes all of `names`, in sorted order so that two callers never wait for each other, by the deadline.
     pub fn take(host: &Host, names: &[String], command: &str, deadline: &Deadline) -> Result<Self> {
-        if tree::symlink_metadata(&host.run_dir()).is_ok_and(|meta| !meta.is_dir()) {
-            let dir = host.run_dir();
-            return Fault::refused(format!("{} is a link, not a directory", host.shown(&dir)))
-                .next(format!("rm {}", host.shown(&dir)))
-                .fail();
-        }
+        usable(host)?;
         let mut names = names.to_vec();
         names.sort();
         names.dedup();

@@ -16,13 +16,13 @@ pub struct Cli {
     /// What every program understands.
     #[command(flatten)]
     pub common: Common,
-    /// 18d1:9302, 3-1.4 (bus-port), /dev/bus/usb/003/002 or vm:111
+    /// 18d1:9302, 3-1.4 (bus-port), 003/002 (bus and device, as lsusb has them), /dev/bus/usb/003/002 or vm:111
     #[arg(required = true)]
     pub target: Option<Target>,
     /// This reset and no other; auto tries them from the least
     #[arg(long, value_name = "RUNG", default_value = "auto")]
     pub rung: Choice,
-    /// Consent to the reset of this controller with all that hangs on it, such as 0000:03:00.0
+    /// Consent to the reset of this controller with all that hangs on it, such as 0000:03:00.0 or 03:00.0
     #[arg(long, value_name = "ADDRESS")]
     pub controller: Option<String>,
     /// Something else than a reset.
@@ -44,7 +44,7 @@ pub enum Verb {
 /// The rungs of the ladder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Choice {
-    /// From the least rung that fits: replug, port for a VM's device; ioctl, port for others
+    /// From the least rung that fits: replug, port for what a running VM has; ioctl, port for others
     Auto,
     /// Keep it awake (power/control = on)
     Power,

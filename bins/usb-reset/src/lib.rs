@@ -2,6 +2,7 @@
 
 mod cli;
 mod list;
+mod next;
 mod run;
 mod show;
 

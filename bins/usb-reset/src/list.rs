@@ -12,7 +12,7 @@ use passthrough::{
     },
 };
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Number, json};
 
 /// One controller.
 #[derive(Debug, Serialize)]
@@ -31,7 +31,7 @@ struct Row {
     product: Option<String>,
     manufacturer: Option<String>,
     serial: Option<String>,
-    speed_mbps: Option<u32>,
+    speed_mbps: Option<Number>,
     devnum: Option<u16>,
     hub: bool,
     drivers: Vec<String>,
@@ -72,7 +72,7 @@ pub fn list(session: &Session) -> Result<u8> {
             product: device.product(),
             manufacturer: device.manufacturer(),
             serial: device.serial(),
-            speed_mbps: device.speed(),
+            speed_mbps: device.exact_speed(),
             devnum: device.devnum(),
             hub: device.is_hub(),
             drivers,
@@ -131,7 +131,7 @@ fn text(buses: &[Bus]) -> String {
             table.row([
                 format!("{}{}", "  ".repeat(depth), row.port),
                 row.id.clone().unwrap_or_else(|| "-".into()),
-                row.speed_mbps.map_or_else(|| "-".into(), |speed| format!("{speed}M")),
+                row.speed_mbps.as_ref().map_or_else(|| "-".into(), |speed| format!("{speed}M")),
                 dash(&row.drivers.join(",")),
                 dash(&vms.join(",")),
                 dash(&held.collect::<Vec<_>>().join("; ")),

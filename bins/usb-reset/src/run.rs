@@ -2,7 +2,7 @@
 
 use crate::{
     cli::{Cli, Verb},
-    list, show,
+    list, next, show,
 };
 use anyhow::Result;
 use passthrough::{
@@ -44,6 +44,8 @@ fn healed(session: &Session) -> Result<u8> {
 pub struct Report<'a> {
     /// What was typed.
     pub target: &'a Target,
+    /// Whether one rung was asked for, rather than the ladder.
+    pub single: bool,
     /// What was healed before.
     pub healed: Vec<String>,
     /// What the rungs touch.
@@ -71,7 +73,8 @@ fn reset(session: &Session, cli: &Cli, target: &Target) -> Result<u8> {
     let consent = Consent { controller: cli.controller.clone() };
     let attempts = climb(session, &device, &rungs, &consent)?;
     let after = Identity::of(&device);
-    let report = Report { target, healed, touched, before, after, attempts };
+    let single = cli.rung.rung().is_some();
+    let report = Report { target, single, healed, touched, before, after, attempts };
     judge(session, &device, &report)
 }
 
@@ -108,21 +111,12 @@ fn judge(session: &Session, device: &UsbDevice<'_>, report: &Report<'_>) -> Resu
     let said: Vec<_> = report.attempts.iter().map(show::sentence).collect();
     let fault = match &last.outcome {
         Outcome::Refused(why) if !tried => {
-            let next = match rung {
-                Rung::Controller if why.contains("--controller ") => offer(device),
-                Rung::Ioctl if !auto(session, device).contains(&Rung::Ioctl) => {
-                    Some(format!("usb-reset {port}   (a VM's device: replug, port)"))
-                }
-                _ => Some("usb-reset list   (who uses what)".into()),
-            };
-            let what = format!("{port}: {rung} is refused, nothing was changed: {why}");
-            let mut fault = Fault::refused(what);
-            fault.next = next;
-            fault
+            Fault::refused(format!("{port}: {rung} is refused, nothing was changed: {why}"))
+                .next(next::after_refusal(session, device, last, why))
         }
         _ => {
             let mut fault = Fault::problem(format!("{port}: not cured: {}", said.join("; ")));
-            fault.next = if rung == Rung::Controller { Some("journalctl -k -n 50".into()) } else { offer(device) };
+            fault.next = next::after_failure(session, device, report);
             fault
         }
     };
@@ -131,17 +125,4 @@ fn judge(session: &Session, device: &UsbDevice<'_>, report: &Report<'_>) -> Resu
         return show::failure(session, report, &fault);
     }
     fault.fail()
-}
-
-/// The last rung is never climbed without being asked for.
-fn offer(device: &UsbDevice<'_>) -> Option<String> {
-    let controller = device.controller().filter(|controller| controller.address.is_some())?;
-    let others = controller.devices().iter().filter(|other| other.port != device.port).count();
-    let name = controller.name();
-    let with = match others {
-        0 => "nothing else hangs on it".to_owned(),
-        1 => "with one other device".to_owned(),
-        n => format!("with {n} other devices"),
-    };
-    Some(format!("usb-reset {} --rung controller --controller {name}   ({with})", device.port))
 }

@@ -65,6 +65,23 @@ fn without_room_for_its_file_it_is_a_lock_all_the_same() {
 }
 
 #[test]
+fn what_stands_in_the_place_of_the_directory_is_called_what_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = Host::new(dir.path());
+    fs::create_dir_all(dir.path().join("run")).unwrap();
+    let told = || {
+        let error = take(&host, &["slot-a"], 0).unwrap_err();
+        assert_eq!(Fault::code_of(&error), Code::Refused);
+        error.to_string()
+    };
+    fs::write(host.run_dir(), "").unwrap();
+    assert_eq!(told(), "/run/pve-hooks is a file, not a directory");
+    fs::remove_file(host.run_dir()).unwrap();
+    std::os::unix::fs::symlink("elsewhere", host.run_dir()).unwrap();
+    assert_eq!(told(), "/run/pve-hooks is a link, not a directory");
+}
+
+#[test]
 fn a_planted_link_is_not_followed() {
     let dir = tempfile::tempdir().unwrap();
     let host = Host::new(dir.path());

@@ -14,7 +14,7 @@ pub(crate) use clients::Clients;
 pub use message::Event;
 pub use trouble::Trouble;
 
-use super::running::stranger;
+use super::running::{qemu_pid, stranger, unseen};
 use crate::{deadline::Deadline, host::Host};
 use message::Message;
 use serde_json::{Value, json};
@@ -46,7 +46,11 @@ pub struct Monitor {
 impl Monitor {
     /// Connects to the monitor of a VM; while it is busy, again and again until `deadline`, which bounds the whole session.
     pub fn open(host: &Host, vmid: u32, deadline: &Deadline) -> Result<Self, Trouble> {
-        Self::open_at(host, &socket(host, vmid), deadline)
+        let opened = Self::open_at(host, &socket(host, vmid), deadline);
+        opened.map_err(|trouble| match trouble {
+            Trouble::Refused if unseen(host).is_none() && qemu_pid(host, vmid).is_none() => Trouble::Ended,
+            other => other,
+        })
     }
 
     /// The same for a monitor that is found by its socket.

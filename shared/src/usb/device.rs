@@ -7,6 +7,7 @@ use crate::{
     pve::UsbSource,
     sysfs, tree,
 };
+use serde_json::Number;
 use std::{fmt, io, path::PathBuf, time::Duration};
 
 /// How long an attribute may take that the kernel only reads under the device's lock.
@@ -98,10 +99,15 @@ impl<'h> UsbDevice<'h> {
         self.port.starts_with("usb")
     }
 
-    /// The speed of its link in Mb/s.
+    /// The speed of its link in whole Mb/s.
     pub fn speed(&self) -> Option<u32> {
         // 1.5 for low speed.
         self.attribute("speed")?.split('.').next()?.parse().ok()
+    }
+
+    /// The same as the kernel tells it, 1.5 for low speed.
+    pub fn exact_speed(&self) -> Option<Number> {
+        self.attribute("speed")?.parse().ok()
     }
 
     /// The bus.

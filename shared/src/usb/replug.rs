@@ -154,7 +154,9 @@ fn turn(session: &Session, vmid: u32) -> Result<Monitor> {
 
 /// The options of a device that PVE made and that can be made again.
 fn known(passed: &Passed, seen: &Seen) -> Result<Options> {
-    let why = if seen.kind != "usb-host" {
+    let why = if seen.kind.is_empty() {
+        "is there in QEMU, but does not tell its type, so it is no usb-host".to_owned()
+    } else if seen.kind != "usb-host" {
         format!("is a {:?} in QEMU, no usb-host", seen.kind)
     } else if seen.options.bus != XHCI_BUS || seen.options.port.is_empty() {
         format!("is on the bus {:?} in QEMU, where it would not find its place again", seen.options.bus)

@@ -16,7 +16,7 @@ pub enum Target {
     Id(UsbSource),
     /// `3-1.4`, or `usb3` for a root hub
     Port(String),
-    /// `/dev/bus/usb/003/002`
+    /// `/dev/bus/usb/003/002`, `003/002` or `3/2`
     Node(u16, u16),
     /// `vm:111`
     Vm(u32),
@@ -30,9 +30,11 @@ impl FromStr for Target {
         if let Some(vmid) = text.strip_prefix("vm:") {
             return crate::cli::vmid(vmid).map(Self::Vm);
         }
-        if let Some(node) = text.strip_prefix("/dev/bus/usb/") {
-            let numbers = node.split_once('/').and_then(|(bus, dev)| Some((bus.parse().ok()?, dev.parse().ok()?)));
-            return numbers.map(|(bus, dev)| Self::Node(bus, dev)).ok_or_else(|| expected(text));
+        // lsusb has the numbers alone: "Bus 003 Device 002".
+        if let Some((bus, device)) = text.strip_prefix("/dev/bus/usb/").unwrap_or(text).split_once('/') {
+            let number = |text: &str| text.parse().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit()));
+            let node = number(bus).and_then(|bus| Some(Self::Node(bus, number(device)?)));
+            return node.ok_or_else(|| expected(text));
         }
         if root_hub(text) {
             return Ok(Self::Port(text.to_owned()));
@@ -46,7 +48,7 @@ impl FromStr for Target {
 }
 
 fn expected(text: &str) -> String {
-    format!("{text:?} names no USB device: expected 18d1:9302, 3-1.4, /dev/bus/usb/003/002 or vm:111")
+    format!("{text:?} names no USB device: expected 18d1:9302, 3-1.4, 003/002, /dev/bus/usb/003/002 or vm:111")
 }
 
 impl fmt::Display for Target {
@@ -83,7 +85,12 @@ impl Target {
                 if let Some((key, error)) = passed.iter().find_map(|p| Some((&p.usb.key, p.source.as_ref().err()?))) {
                     return Fault::usage(format!("VM {vmid} {key}: {error}")).fail();
                 }
-                devices(host).into_iter().filter(|device| passed.iter().any(|p| p.means(device))).collect()
+                let all = devices(host).into_iter().filter(|device| passed.iter().any(|p| p.means(device)));
+                let found: Vec<_> = all.collect();
+                if found.is_empty() {
+                    return absent(host, *vmid, &passed).fail();
+                }
+                found
             }
         };
         match found.as_slice() {
@@ -97,6 +104,17 @@ impl Target {
             }
         }
     }
+}
+
+/// What a VM is given and is not there, by its names. What is given by its port can be switched off and on there.
+fn absent(host: &Host, vmid: u32, passed: &[Passed]) -> Fault {
+    let named = |p: &Passed| Some((p.usb.key.clone(), p.source.as_ref().ok()?.to_string()));
+    let names: Vec<_> = passed.iter().filter_map(named).collect();
+    let told: Vec<_> = names.iter().map(|(key, source)| format!("{source} ({key})")).collect();
+    let socket = names.iter().find(|(_, port)| UsbDevice::new(host, port.as_str()).hub_port().is_some());
+    let next =
+        socket.map_or("usb-reset list".into(), |(_, port)| format!("usb-reset {port}   (its socket off and on)"));
+    Fault::problem(format!("VM {vmid}: not plugged in: {}", told.join(", "))).next(next)
 }
 
 impl fmt::Display for UsbHandle {
@@ -118,9 +136,26 @@ mod tests {
         for text in ["18d1:9302", "3-1.4", "/dev/bus/usb/003/002", "vm:111", "usb3"] {
             assert_eq!(text.parse::<Target>().unwrap().to_string(), text);
         }
-        for text in
-            ["", "usb", "usbx", "vm:", "vm:0", "/dev/bus/usb/", "/dev/bus/usb/3", "spice", "3", "gpu", "0000:03:00.0"]
-        {
+        for text in ["003/002", "3/2"] {
+            assert_eq!(text.parse::<Target>().unwrap(), Target::Node(3, 2));
+        }
+        for text in [
+            "3/",
+            "/2",
+            "3/2/1",
+            "+3/2",
+            "",
+            "usb",
+            "usbx",
+            "vm:",
+            "vm:0",
+            "/dev/bus/usb/",
+            "/dev/bus/usb/3",
+            "spice",
+            "3",
+            "gpu",
+            "0000:03:00.0",
+        ] {
             assert!(text.parse::<Target>().is_err(), "{text}");
         }
     }

@@ -7,7 +7,7 @@ usb_snapshot
 expect_exit 5 usb-reset "$TABLET" --rung controller
 expect_text "$TABLET 0627:0001" "controller --controller $XHCI3"
 expect_exit 5 usb-reset "$TABLET" --rung controller --controller $XHCI4
-expect_exit 5 usb-reset "$TABLET" --rung controller --controller 03:00.0
+expect_exit 5 usb-reset "$TABLET" --rung controller --controller 04:00.0
 expect_tablet_untouched
 expect_exit 0 usb-reset "$TABLET" --rung controller --controller $XHCI3
 expect_text "controller worked"

@@ -81,7 +81,16 @@ fn no_socket_and_no_listener_are_told_apart() {
     let (_dir, host) = tree();
     assert_eq!(open(&host, 5000).unwrap_err(), Trouble::Absent);
     drop(listen(&host, 275));
-    assert_eq!(open(&host, 5000).unwrap_err(), Trouble::Refused);
+    assert_eq!(open(&host, 5000).unwrap_err(), Trouble::Ended, "no pid file names a QEMU for it");
+    std::fs::write(host.qemu_run().join("275.pid"), "4711\n").unwrap();
+    assert_eq!(open(&host, 5000).unwrap_err(), Trouble::Refused, "what runs cannot be seen");
+    let process = host.proc().join("4711");
+    std::fs::create_dir_all(&process).unwrap();
+    let line = "/usr/bin/kvm\0-id\0275\0-pidfile\0/var/run/qemu-server/275.pid\0";
+    std::fs::write(process.join("cmdline"), line).unwrap();
+    std::fs::write(process.join("stat"), "4711 (kvm) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 4 0 1000\n").unwrap();
+    let alive = open(&host, 5000).unwrap_err();
+    assert_eq!((&alive, alive.to_string().as_str()), (&Trouble::Refused, "nobody listens at its monitor socket"));
 }
 
 #[test]

@@ -8,8 +8,10 @@ use std::fmt;
 pub enum Trouble {
     /// There is no socket: the VM does not run.
     Absent,
-    /// There is a socket that nobody listens at: QEMU has ended.
+    /// There is a socket that nobody listens at; whether QEMU still lives is another matter.
     Refused,
+    /// The same, and its process is gone.
+    Ended,
     /// The queue of connections is full, whether QEMU serves anybody or not.
     Full,
     /// QEMU serves another client.
@@ -45,7 +47,9 @@ impl Trouble {
         match self {
             Self::Busy | Self::Full => Fault::busy(text).next("try again in a moment"),
             Self::NoAnswer => Fault::wedged(text).next(format!("qm status {vmid} --verbose")),
-            Self::Absent | Self::Refused | Self::Closed => Fault::problem(text).next(format!("qm status {vmid}")),
+            Self::Absent | Self::Refused | Self::Ended | Self::Closed => {
+                Fault::problem(text).next(format!("qm status {vmid}"))
+            }
             Self::Stranger(_) => Fault::refused(text).next(format!("ls -l /run/qemu-server/{vmid}.*")),
             Self::Garbage(_) | Self::Failed { .. } | Self::System(_) => Fault::problem(text),
         }
@@ -56,7 +60,8 @@ impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Absent => f.write_str("there is no monitor socket"),
-            Self::Refused => f.write_str("nobody listens at its monitor socket, so QEMU has ended"),
+            Self::Refused => f.write_str("nobody listens at its monitor socket"),
+            Self::Ended => f.write_str("nobody listens at its monitor socket, and QEMU's process has ended"),
             Self::Full => f.write_str("the queue of its monitor is full"),
             Self::Busy => f.write_str("its monitor is busy with another client"),
             Self::NoAnswer => f.write_str("QEMU's monitor does not answer"),

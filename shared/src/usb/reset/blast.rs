@@ -2,6 +2,7 @@
 
 use super::{Rung, given};
 use crate::{
+    pci::Address,
     session::Session,
     usb::{
         UsbDevice, XHCI, devices,
@@ -66,7 +67,7 @@ pub(super) fn no_consent(device: &UsbDevice<'_>, consent: Option<&str>) -> Optio
         let driver = driver.unwrap_or_else(|| "no driver".into());
         return Some(format!("{name} is on {driver}; only controllers on {XHCI} are reset"));
     }
-    if consent == Some(name.as_str()) {
+    if consent.is_some_and(|typed| typed.parse().is_ok_and(|typed: Address| controller.address == Some(typed))) {
         return None;
     }
     let list: Vec<_> = controller.devices().iter().map(title).collect();

@@ -26,6 +26,8 @@ pub(super) struct Climb<'a> {
     pub(super) given: Vec<(Passed, i32)>,
     /// When the climb must end.
     pub(super) deadline: Deadline,
+    /// In a dry run: the rung that comes only if those before it do not help, until that is told.
+    later: Option<Rung>,
 }
 
 pub(super) fn climb(
@@ -47,9 +49,12 @@ pub(super) fn climb(
     };
     let access = lock(session, &controller.name(), port)?;
     let (before, given) = (Identity::of(&device), given(session, &device));
-    let mut climb = Climb { session, device, controller, access, before, given, deadline: session.deadline };
+    let mut climb =
+        Climb { session, device, controller, access, before, given, deadline: session.deadline, later: None };
     let mut attempts: Vec<Attempt> = Vec::new();
     for rung in rungs {
+        let would = |attempt: &Attempt| matches!(&attempt.outcome, Outcome::Skipped(why) if why == DRY);
+        climb.later = Some(*rung).filter(|_| attempts.iter().any(would));
         let outcome = climb.rung(*rung, consent)?;
         climb.tell(*rung, &outcome);
         let over = matches!(outcome, Outcome::Worked(_) | Outcome::Refused(_));
@@ -100,13 +105,21 @@ impl Climb<'_> {
     }
 
     /// In a dry run, says what would be done; then the rung is over.
-    pub(super) fn would(&self, lines: &[String]) -> Option<Outcome> {
+    pub(super) fn would(&mut self, lines: &[String]) -> Option<Outcome> {
         self.session.dry_run.then(|| {
+            self.only_if_needed();
             for line in lines {
                 self.session.would(line);
             }
             Outcome::Skipped(DRY.into())
         })
+    }
+
+    /// In a dry run, says that what follows comes only if nothing before it has helped.
+    pub(super) fn only_if_needed(&mut self) {
+        if let Some(rung) = self.later.take() {
+            self.session.would(&format!("try next, until it is cured: {rung}"));
+        }
     }
 
     /// An attribute as the host spells it, for messages.

@@ -5,6 +5,7 @@ use crate::{
     usb::{UsbDevice, UsbId},
 };
 use serde::Serialize;
+use serde_json::Number;
 use std::os::unix::fs::MetadataExt;
 
 /// The two ids of one Coral: before its firmware is loaded, and after.
@@ -22,7 +23,7 @@ pub struct Identity {
     /// Its number on the bus.
     pub devnum: u16,
     /// The speed of its link in Mb/s.
-    pub speed_mbps: Option<u32>,
+    pub speed_mbps: Option<Number>,
     #[serde(skip)]
     ids: UsbId,
     /// Of its directory in sysfs. A bus that is made anew begins to count again; directories are never the same.
@@ -42,7 +43,7 @@ impl Identity {
             id: ids.to_string(),
             serial: device.serial(),
             devnum: device.devnum()?,
-            speed_mbps: device.speed(),
+            speed_mbps: device.exact_speed(),
             ids,
             inode: tree::metadata(&device.dir()).ok()?.ino(),
             power_control: device.power_control(),
@@ -81,7 +82,7 @@ mod tests {
             id: ids.to_string(),
             serial: serial.map(str::to_owned),
             devnum: 2,
-            speed_mbps: Some(5000),
+            speed_mbps: Some(5000.into()),
             ids,
             inode: 7,
             power_control: None,

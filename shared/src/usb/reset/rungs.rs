@@ -45,6 +45,7 @@ pub(super) fn replug(climb: &mut Climb<'_>) -> Result<Outcome> {
     if climb.given.is_empty() {
         return Ok(Outcome::Skipped("no running VM is given it".into()));
     }
+    climb.only_if_needed();
     let mut done = Vec::new();
     for (passed, _) in &climb.given {
         let vm = format!("VM {} ({})", passed.vmid, passed.usb.key);
@@ -52,8 +53,8 @@ pub(super) fn replug(climb: &mut Climb<'_>) -> Result<Outcome> {
             Ok(()) => done.push(vm),
             Err(error) => match Fault::code_of(&error) {
                 Code::Wedged => return Err(error),
-                Code::Refused => return Ok(Outcome::Refused(format!("{vm}: {error:#}"))),
-                _ => return Ok(Outcome::Failed(format!("{vm}: {error:#}"))),
+                Code::Refused => return Ok(Outcome::Refused(once(&format!("{error:#}"), passed.vmid, &vm))),
+                _ => return Ok(Outcome::Failed(once(&format!("{error:#}"), passed.vmid, &vm))),
             },
         }
     }
@@ -61,6 +62,13 @@ pub(super) fn replug(climb: &mut Climb<'_>) -> Result<Outcome> {
         return Ok(Outcome::Skipped(DRY.into()));
     }
     Ok(Outcome::Worked(format!("{} has it again by a live handle", done.join(", "))))
+}
+
+/// Why a re-plug did not come about: who, and that nothing was changed, is said once by the sentence that this goes into.
+fn once(why: &str, vmid: u32, vm: &str) -> String {
+    let why = why.strip_suffix("; nothing was changed").unwrap_or(why);
+    let named = why.strip_prefix(&format!("VM {vmid}")).is_some_and(|rest| rest.starts_with([':', ' ']));
+    if named { why.to_owned() } else { format!("{vm}: {why}") }
 }
 
 pub(super) fn ioctl(climb: &mut Climb<'_>) -> Result<Outcome> {
@@ -174,5 +182,19 @@ impl Climb<'_> {
     /// Whether an attribute whose reading may block reads like this.
     fn reads(&mut self, path: &Path, value: &str) -> Result<bool> {
         super::heal::reads(&mut self.access, path, value, &self.deadline)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::once;
+
+    #[test]
+    fn a_vm_is_named_once() {
+        let told = |why| once(why, 275, "VM 275 (usb0)");
+        assert_eq!(told("VM 275: usb0 is none; nothing was changed"), "VM 275: usb0 is none");
+        assert_eq!(told("VM 275 is locked (backup); nothing was changed"), "VM 275 is locked (backup)");
+        assert_eq!(told("VM 2751 has it"), "VM 275 (usb0): VM 2751 has it");
+        assert_eq!(told("no room for the record"), "VM 275 (usb0): no room for the record");
     }
 }

@@ -67,7 +67,7 @@ fn look(climb: &mut Climb<'_>, expect: Expect) -> Result<Result<Identity, NotYet
         if let (Some(other), Some(before)) = (elsewhere, &climb.before)
             && other.is_same_device(before)
         {
-            let speed = other.speed_mbps.unwrap_or_default();
+            let speed = other.speed_mbps.map_or_else(|| "unknown".into(), |speed| speed.to_string());
             return wait(format!("it came back at {} with {speed} Mb/s instead of {port}", other.port));
         }
         return wait(format!("nothing is to be seen at {port}"));
