@@ -64,7 +64,9 @@ impl Looked<'_> {
         }
         if wanted.port.is_some() {
             let ports: Vec<_> = all.iter().map(|coral| coral.port.clone()).collect();
-            cases.iter_mut().for_each(|case| case.evidence.missed.elsewhere.clone_from(&ports));
+            for case in &mut cases {
+                case.evidence.missed.elsewhere.clone_from(&ports);
+            }
         }
         cases
     }

@@ -64,7 +64,9 @@ impl Inside {
         let mut text = String::new();
         if self.on_host {
             text.push_str("this is a Proxmox VE host, no VM: what is visible here says nothing about a guest\n");
-            self.advice().iter().for_each(|line| text.push_str(&format!("  {line}\n")));
+            for line in self.advice() {
+                text.push_str(&format!("  {line}\n"));
+            }
             return text;
         }
         for coral in &self.corals {
