@@ -24,6 +24,10 @@ pub(super) struct Looked<'a> {
     pub configs: &'a [VmConfig],
     /// Whether no Coral was found that a VM is given.
     pub found_none: bool,
+    /// Of each line, whether it is about a Coral that is there.
+    pub claimed: &'a [bool],
+    /// Whether something is plugged in that does not tell what it is.
+    pub hidden: bool,
 }
 
 impl Looked<'_> {
@@ -33,21 +37,58 @@ impl Looked<'_> {
         let known = seen::ports(host);
         // Of a VM that was asked about and has no Coral, any port that is empty may be the Coral's.
         let guess = wanted.port.is_some() || (wanted.vm.is_some() && found_none);
-        let claimed = |line: &Line<'_>| all.iter().any(|coral| line.means(coral) || line.meant(coral));
-        let empty = |port: &str| !UsbDevice::new(host, port).exists();
+        let mut cases = self.named(&known, guess);
+        if all.is_empty() && wanted.port.is_none() {
+            // Not behind a controller that nobody can look at, if its place is one that the host sees.
+            let seen = |port: &String| UsbDevice::new(host, port.as_str()).controller().is_some();
+            let here = known.iter().any(seen)
+                || lines.iter().filter_map(Line::port).any(|port| seen(&port) && is_empty(host, &port));
+            cases.extend(whole::controllers(self, !here));
+        }
+        if cases.is_empty() && alone && known.is_empty() {
+            // Nobody knows of any: a VM that names an empty socket may mean one.
+            cases = self.named(&known, true);
+        }
+        // A host that is not known to have had one, and of whose VMs none may be given one, needs none.
+        let expected = wanted.port.is_some() || wanted.vm.is_some() || !known.is_empty();
+        if cases.is_empty() && alone && expected {
+            let port = wanted.port.clone().or_else(|| known.first().cloned());
+            let because = match (&wanted.port, &port) {
+                (None, Some(port)) => Some(format!("last seen at {port}")),
+                _ => None,
+            };
+            cases.push(Case {
+                evidence: Evidence { missed: host_side::missed(host, port, because), ..Evidence::default() },
+                ..Case::default()
+            });
+        }
+        if wanted.port.is_some() {
+            let ports: Vec<_> = all.iter().map(|coral| coral.port.clone()).collect();
+            for case in &mut cases {
+                case.evidence.missed.elsewhere.clone_from(&ports);
+            }
+        }
+        cases
+    }
+
+    /// Those that lines of configurations tell of. `known`: where Corals were; with `guess`, any port may have had one.
+    fn named(&self, known: &[String], guess: bool) -> Vec<Case> {
+        let Self { host, wanted, lines, all, claimed, hidden, .. } = *self;
+        let about = |line: &Line<'_>| all.iter().any(|coral| line.means(coral) || line.meant(coral));
         let expects = |line: &Line<'_>| {
             let port = line.port();
             let wanted_port = wanted.port.as_ref().is_none_or(|wanted| port.as_ref() == Some(wanted));
             let of_vm = wanted.vm.is_none_or(|vmid| vmid == line.config.vmid);
-            let by_port = port.is_some_and(|port| empty(&port) && (guess || known.contains(&port)));
+            let by_port = port.is_some_and(|port| is_empty(host, &port) && (guess || known.contains(&port)));
             of_vm
                 && wanted_port
-                && !claimed(line)
+                && !about(line)
                 && (by_port || line.names_coral())
-                && (line.port().is_some() || all.is_empty())
+                && (line.port().is_some() || (all.is_empty() && !hidden))
         };
         let mut cases: Vec<Case> = Vec::new();
-        for line in lines.iter().filter(|line| expects(line)) {
+        let unclaimed = lines.iter().zip(claimed).filter(|(_, claimed)| !**claimed).map(|(line, _)| line);
+        for line in unclaimed.filter(|line| expects(line)) {
             let port = line.port();
             let mut vm = line.vm_side(host, false);
             vm.handle = held(host, &vm, None);
@@ -68,26 +109,12 @@ impl Looked<'_> {
             let evidence = Evidence { missed, vms: vec![vm], ..Evidence::default() };
             cases.push(Case { evidence, passed: vec![Some(line.passed.clone())] });
         }
-        if all.is_empty() && wanted.port.is_none() {
-            // Not behind a controller that nobody can look at, if its place is one that the host sees.
-            let seen = |port: &String| UsbDevice::new(host, port.as_str()).controller().is_some();
-            let here =
-                known.iter().any(seen) || lines.iter().filter_map(Line::port).any(|port| seen(&port) && empty(&port));
-            cases.extend(whole::controllers(self, !here));
-        }
-        if cases.is_empty() && alone {
-            let port = wanted.port.clone().or_else(|| known.first().cloned());
-            let because = match (&wanted.port, &port) {
-                (None, Some(port)) => Some(format!("last seen at {port}")),
-                _ => None,
-            };
-            cases.push(Case {
-                evidence: Evidence { missed: host_side::missed(host, port, because), ..Evidence::default() },
-                ..Case::default()
-            });
-        }
         cases
     }
+}
+
+fn is_empty(host: &Host, port: &str) -> bool {
+    !UsbDevice::new(host, port).exists()
 }
 
 /// A Coral that was there a moment ago and is nowhere now.

@@ -63,7 +63,11 @@ pub struct Seen {
 /// Looks. Whatever does not answer by the deadline is unknown.
 pub fn collect(session: &Session, wanted: &Wanted) -> Result<Seen> {
     let host = &session.host;
-    let (configs, problems) = configurations(host, wanted)?;
+    // Where sysfs does not tell, nothing is known, which is not the same as no Coral.
+    session.require_bus("usb")?;
+    let Configurations { configs, mut problems, unread } = configurations(host, wanted)?;
+    let hidden = host_side::unreadable(host);
+    problems.extend(hidden.iter().map(|(port, why)| format!("what is plugged in at {port} is not known: {why}")));
     let running = pve::running(host);
     let qemus: Vec<_> = running.iter().map(|vm| vm.pid).collect();
     let all = host_side::corals(host);
@@ -82,19 +86,41 @@ pub fn collect(session: &Session, wanted: &Wanted) -> Result<Seen> {
             keep_vm(case, vmid);
         }
     }
+    for case in &mut cases {
+        case.evidence.candidates = candidates(host, wanted, &lines, &all, case);
+    }
     if wanted.vm.is_some() && cases.iter().any(|case| !case.evidence.vms.is_empty()) {
         cases.retain(|case| !case.evidence.vms.is_empty());
     }
     if wanted.port.is_none() || cases.is_empty() {
         let found_none = cases.iter().all(|case| case.evidence.vms.is_empty());
-        let alone = cases.is_empty() && (wanted.port.is_some() || pcie::corals(host).is_empty());
-        let place = Looked { host, wanted, lines: &lines, all: &all, running: &running, configs: &configs, found_none };
-        cases.extend(place.absent(alone));
+        let here = wanted.port.is_none() && !pcie::corals(host).is_empty();
+        let alone = cases.is_empty() && !here && hidden.is_empty();
+        let known = |line: &Line<'_>| cases.iter().any(|case| is_of(case, line));
+        let claimed: Vec<_> = lines.iter().map(known).collect();
+        let looked = Looked {
+            host,
+            wanted,
+            lines: &lines,
+            all: &all,
+            running: &running,
+            configs: &configs,
+            found_none,
+            claimed: &claimed,
+            hidden: !hidden.is_empty(),
+        };
+        let absent = looked.absent(alone);
+        if wanted.vm.is_some() && absent.iter().any(|case| !case.evidence.vms.is_empty()) {
+            // It is given one that is missing, so that those of others are not its.
+            cases.retain(|case| case.evidence.given_to.is_empty());
+        }
+        cases.extend(absent);
     }
     for case in &mut cases {
         let evidence = &mut case.evidence;
         evidence.resets_allowed = wanted.resets_allowed;
         let unlucky = configs.first().filter(|_| wanted.vm.is_some() && evidence.vms.is_empty());
+        evidence.unread.clone_from(&unread);
         evidence.not_given_to = unlucky.map(|config| (config.vmid, free_key(config)));
         let (port, peer) = match &evidence.host {
             Some(side) => (Some(side.port.as_str()), side.peer.as_deref()),
@@ -106,27 +132,69 @@ pub fn collect(session: &Session, wanted: &Wanted) -> Result<Seen> {
     Ok(Seen { cases, problems })
 }
 
-fn configurations(host: &Host, wanted: &Wanted) -> Result<(Vec<VmConfig>, Vec<String>)> {
+struct Configurations {
+    configs: Vec<VmConfig>,
+    problems: Vec<String>,
+    /// The first of the problems, and the next command.
+    unread: Option<(String, String)>,
+}
+
+fn configurations(host: &Host, wanted: &Wanted) -> Result<Configurations> {
     let asked = wanted.vm.map(|vmid| pve::load(host, vmid)).transpose()?;
     let (mut configs, errors) = pve::load_all(host);
     if let Some(asked) = asked {
         // Others are looked at all the same: which Coral is whose cannot be told from one of them.
         configs.retain(|config| config.vmid != asked.vmid);
         configs.insert(0, asked);
-        return Ok((configs, Vec::new()));
+        return Ok(Configurations { configs, problems: Vec::new(), unread: None });
     }
-    let mut problems: Vec<_> = errors.iter().map(|(_, error)| format!("{error:#}")).collect();
     // Where Proxmox VE is, its configurations not being there does not mean that there are no VMs.
     let absent = pve::require_configs(host).err().filter(|_| host.pve().is_dir());
-    problems.extend(absent.map(|error| format!("{error:#}")));
-    Ok((configs, problems))
+    let errors: Vec<_> = absent.into_iter().chain(errors.into_iter().map(|(_, error)| error)).collect();
+    let problems: Vec<_> = errors.iter().map(|error| format!("{error:#}")).collect();
+    let unread = errors.first().map(|error| {
+        let next = Fault::of(error).and_then(|fault| fault.next.clone());
+        (format!("{error:#}"), next.unwrap_or_else(|| "pve-hook check".into()))
+    });
+    Ok(Configurations { configs, problems, unread })
+}
+
+/// Whether a line is known to be about this Coral, or may be.
+fn is_of(case: &Case, line: &Line<'_>) -> bool {
+    let evidence = &case.evidence;
+    let same = |vm: &VmSide| vm.vmid == line.config.vmid && vm.key == line.passed.usb.key;
+    evidence.host.is_some() && evidence.vms.iter().chain(&evidence.candidates).chain(&evidence.given_to).any(same)
+}
+
+/// Of the only Coral that no VM is given: those that name a socket which is empty. Who has it open is who means it.
+fn candidates(host: &Host, wanted: &Wanted, lines: &[Line<'_>], all: &[UsbDevice<'_>], case: &Case) -> Vec<VmSide> {
+    let evidence = &case.evidence;
+    let spare = |coral: &&UsbDevice<'_>| !lines.iter().any(|line| line.means(coral) || line.meant(coral));
+    let only = all.iter().filter(spare).count() == 1;
+    let Some(side) = evidence.host.as_ref().filter(|_| only && evidence.vms.is_empty() && evidence.given_to.is_empty())
+    else {
+        return Vec::new();
+    };
+    let holder = side.holders.iter().find_map(|holder| holder.vmid);
+    let may_mean_it = |line: &&Line<'_>| {
+        let vmid = line.config.vmid;
+        line.form == Form::Port
+            && wanted.vm.is_none_or(|asked| asked == vmid)
+            && holder.is_none_or(|holder| holder == vmid)
+            && line.port().is_some_and(|port| !UsbDevice::new(host, port).exists())
+    };
+    lines.iter().filter(may_mean_it).map(|line| line.vm_side(host, false)).collect()
 }
 
 /// Leaves out what other VMs are given.
 fn keep_vm(case: &mut Case, vmid: u32) {
     let passed = std::mem::take(&mut case.passed);
     let pairs = std::mem::take(&mut case.evidence.vms).into_iter().zip(passed);
-    (case.evidence.vms, case.passed) = pairs.filter(|(vm, _)| vm.vmid == vmid).unzip();
+    let (own, others): (Vec<_>, Vec<_>) = pairs.partition(|(vm, _)| vm.vmid == vmid);
+    (case.evidence.vms, case.passed) = own.into_iter().unzip();
+    if case.evidence.vms.is_empty() {
+        case.evidence.given_to = others.into_iter().map(|(vm, _)| vm).collect();
+    }
 }
 
 fn free_key(config: &VmConfig) -> Option<String> {

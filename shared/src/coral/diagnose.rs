@@ -60,6 +60,13 @@ fn absent(evidence: &Evidence, found: &mut Vec<Finding>) {
     if missed.controller.is_some() && missed.controller_driver.as_deref() == Some("vfio-pci") {
         text.push_str("; its controller is on vfio-pci, so that only a VM could see it");
     }
+    if let Some(there) = missed.elsewhere.first() {
+        text.push_str(&format!("; the Corals of this host are at {}", missed.elsewhere.join(", ")));
+        if missed.because.is_none() {
+            let next = format!("coral-check --port {there}");
+            return found.push(Finding::new(State::HostAbsent, Severity::Critical, text).next(next));
+        }
+    }
     let next = match (&missed.controller, place) {
         (Some(controller), Some(port)) if died => {
             text.push_str(&format!("; its controller {controller} died"));
@@ -154,9 +161,21 @@ fn host_only(evidence: &Evidence, host: &HostSide, found: &mut Vec<Finding>) {
     let port = &host.port;
     let vm = evidence.not_given_to.as_ref();
     let mut text = match vm {
-        Some((vmid, _)) => format!("VM {vmid} is not given {port}"),
+        Some((vmid, _)) if evidence.given_to.is_empty() => format!("VM {vmid} is not given {port}"),
+        Some((vmid, _)) => {
+            let others: Vec<_> = evidence.given_to.iter().map(|vm| format!("{} ({})", vm.title(), vm.line())).collect();
+            format!("VM {vmid} is given no Coral; {port} is given to {}", others.join(", "))
+        }
         None => format!("no VM is given {port}"),
     };
+    let unread = evidence.unread.as_ref().filter(|_| vm.is_none() && evidence.candidates.is_empty());
+    if let Some((why, _)) = unread {
+        text = format!("whether a VM is given {port} is not known: {why}");
+    }
+    let named: Vec<_> = evidence.candidates.iter().map(|vm| format!("{} names {}", vm.title(), vm.line())).collect();
+    if !named.is_empty() {
+        text.push_str(&format!("; {}, which is empty", named.join(" and ")));
+    }
     let holders: Vec<_> = host.holders.iter().map(super::evidence::HolderSide::title).collect();
     // A container or a program of the host that uses it is a user as good as any.
     let elsewhere = host.holders.iter().any(|holder| holder.vmid.is_some());
@@ -165,9 +184,16 @@ fn host_only(evidence: &Evidence, host: &HostSide, found: &mut Vec<Finding>) {
         text.push_str(&format!("; held by {}", holders.join(", ")));
     }
     let severity = if used { Severity::Ok } else { Severity::Warning };
-    let finding = Finding::new(State::HostOnly, severity, text);
+    let state = if unread.is_some() && !used { State::GuestUnknown } else { State::HostOnly };
+    let finding = Finding::new(state, severity, text);
     let next = match vm {
-        _ if used || elsewhere => None,
+        _ if used => None,
+        _ if unread.is_some() => unread.map(|(_, next)| next.clone()),
+        _ if evidence.candidates.len() == 1 => evidence.candidates.first().map(|vm| vm.by_port(port)),
+        Some(_) if !evidence.given_to.is_empty() => {
+            evidence.given_to.first().map(|vm| format!("coral-check --vm {}", vm.vmid))
+        }
+        _ if elsewhere => host.holders.iter().find_map(|holder| holder.vmid).map(|vmid| format!("qm config {vmid}")),
         Some((vmid, key)) => key.as_ref().map(|key| format!("qm set {vmid} --{key} host={port}")),
         None => Some(format!("qm set VMID --usbN host={port}")),
     };

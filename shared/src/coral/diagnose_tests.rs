@@ -50,6 +50,15 @@ const CASES: &[(&str, State, Severity, Change)] = &[
         e.vms.clear();
         e.not_given_to = Some((276, Some("usb1".into())));
     }),
+    ("whether a VM is given it cannot be read", State::GuestUnknown, Severity::Warning, |e| {
+        e.vms.clear();
+        e.unread = Some(("cannot read /etc/pve/qemu-server: Permission denied".into(), "sudo coral-check …".into()));
+    }),
+    ("a VM names an empty socket, and another configuration cannot be read", State::HostOnly, Severity::Warning, |e| {
+        e.vms.clear();
+        e.candidates = vec![samples::vm(276)];
+        e.unread = Some(("cannot read 111.conf".into(), "pve-hook check".into()));
+    }),
     ("by id", State::ConfigFragile, Severity::Warning, |e| e.vms[0].form = Form::Id),
     ("by mapping", State::ConfigFragile, Severity::Warning, |e| e.vms[0].form = Form::Mapping),
     ("by mapping with the other id", State::ConfigFragile, Severity::Warning, |e| {
@@ -272,7 +281,7 @@ prop_compose! {
             resets, link_errors, config_refused, over_current, controller_died, last: Some("x".into()),
         });
         let missed = Missed { port, controller, ..Missed::default() };
-        Evidence { host, missed, vms, not_given_to, events, resets_allowed }
+        Evidence { host, missed, vms, not_given_to, events, resets_allowed, ..Evidence::default() }
     }
 }
 

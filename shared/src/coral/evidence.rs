@@ -15,6 +15,12 @@ pub struct Evidence {
     pub vms: Vec<VmSide>,
     /// A VM that was asked about and is not given it, and its next free key: `usb1`.
     pub not_given_to: Option<(u32, Option<String>)>,
+    /// The VMs that are given it, where another one was asked about.
+    pub given_to: Vec<VmSide>,
+    /// Where no VM is given it: VMs that name an empty socket, and may mean it.
+    pub candidates: Vec<VmSide>,
+    /// Why not every configuration could be read, and the next command.
+    pub unread: Option<(String, String)>,
     /// What the kernel logged in the last hour; `None` where the log cannot be read.
     pub events: Option<Events>,
     /// How many resets an hour are no fault.
@@ -118,6 +124,9 @@ pub struct Missed {
     pub controller_driver: Option<String>,
     /// How often that port drew too much current since the boot.
     pub over_current: Option<u32>,
+    /// Where Corals are, while another place was asked about.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<String>,
 }
 
 /// How a VM's configuration names it.

@@ -5,15 +5,15 @@ use super::{
     is_coral,
 };
 use crate::{
-    host::Host,
+    host::{Host, names},
     proc::{self, openers, openers_among},
-    pve,
+    pve, sysfs,
     usb::{
         Controller, Port, UsbDevice,
         events::{What, events},
     },
 };
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, io::ErrorKind, time::Duration};
 
 /// How far back the kernel's log is looked at.
 const WINDOW: Duration = Duration::from_secs(60 * 60);
@@ -21,6 +21,21 @@ const WINDOW: Duration = Duration::from_secs(60 * 60);
 /// Every Coral that the host lists.
 pub(super) fn corals(host: &Host) -> Vec<UsbDevice<'_>> {
     crate::usb::devices(host).into_iter().filter(|device| device.id().is_some_and(is_coral)).collect()
+}
+
+/// The sockets where something is plugged in that does not tell what it is, which may be a Coral, and why.
+pub(super) fn unreadable(host: &Host) -> Vec<(String, String)> {
+    let ports = names(&host.usb_devices()).into_iter().filter(|name| !name.contains(':') && !name.starts_with("usb"));
+    let why = |port: &str| {
+        let file = |name: &str| host.usb_devices().join(port).join(name);
+        // What is pulled out meanwhile is not there.
+        let failed = ["idVendor", "idProduct"].into_iter().find_map(|name| {
+            let error = sysfs::read(&file(name)).err().filter(|error| error.kind() != ErrorKind::NotFound)?;
+            Some(format!("cannot read {}: {error}", host.shown(&file(name))))
+        });
+        failed.filter(|_| UsbDevice::new(host, port).exists())
+    };
+    ports.filter_map(|port| why(&port).map(|why| (port, why))).collect()
 }
 
 /// The host's view of one of them. `others` are all that there are.
@@ -77,6 +92,7 @@ pub(super) fn missed(host: &Host, port: Option<String>, because: Option<String>)
         controller_driver: controller.as_ref().and_then(Controller::driver),
         port: Some(name),
         because,
+        elsewhere: Vec::new(),
     }
 }
 

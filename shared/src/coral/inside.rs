@@ -1,7 +1,7 @@
 //! The view from inside a VM: information only.
 
 use super::{FULL_SPEED, host_side, pcie};
-use crate::{host::Host, sysfs};
+use crate::{host::Host, pve, sysfs};
 use serde_json::{Value, json};
 
 /// What a guest sees.
@@ -10,6 +10,8 @@ pub struct Inside {
     corals: Vec<super::evidence::HostSide>,
     pcie: Vec<pcie::Pcie>,
     autosuspend: Option<i64>,
+    /// Whether this is no VM but a host of some, where what is visible says nothing about a guest.
+    on_host: bool,
 }
 
 /// Looks.
@@ -22,7 +24,8 @@ pub fn look(host: &Host) -> Inside {
     });
     let autosuspend = sysfs::read(&host.modules().join("usbcore/parameters/autosuspend"));
     let autosuspend = autosuspend.ok().and_then(|text| text.parse().ok());
-    Inside { corals: corals.collect(), pcie: pcie::corals(host), autosuspend }
+    let on_host = host.pve().is_dir() || host.at("usr/bin/pveversion").exists() || !pve::running(host).is_empty();
+    Inside { corals: corals.collect(), pcie: pcie::corals(host), autosuspend, on_host }
 }
 
 impl Inside {
@@ -35,6 +38,7 @@ impl Inside {
     pub fn document(&self) -> Value {
         json!({
             "visible": self.is_visible(),
+            "on_host": self.on_host,
             "corals": self.corals,
             "pcie": self.pcie,
             "autosuspend_seconds": self.autosuspend,
@@ -44,6 +48,9 @@ impl Inside {
 
     /// What to try.
     pub fn advice(&self) -> Vec<String> {
+        if self.on_host {
+            return vec!["inside the VM: coral-check --guest".into(), "on this host: coral-check".into()];
+        }
         if self.is_visible() {
             return Vec::new();
         }
@@ -55,6 +62,13 @@ impl Inside {
     /// The screen. Seen from here, a Coral may be listed and not work: only the host can tell.
     pub fn text(&self) -> String {
         let mut text = String::new();
+        if self.on_host {
+            text.push_str("this is a Proxmox VE host, no VM: what is visible here says nothing about a guest\n");
+            for line in self.advice() {
+                text.push_str(&format!("  {line}\n"));
+            }
+            return text;
+        }
         for coral in &self.corals {
             let power = coral.power_control.as_deref().unwrap_or("not known");
             let speed = coral.speed_mbps.map_or_else(|| "speed not known".into(), |speed| format!("{speed} Mb/s"));

@@ -27,7 +27,7 @@ pub fn line(report: &Report) -> (String, u8) {
     texts.extend(report.pcie.iter().map(|pcie| format!("{} {}", pcie.address, pcie.text)));
     texts.extend(report.problems.iter().cloned());
     if texts.is_empty() {
-        texts.push("no Coral is expected here".into());
+        texts.push("no Coral is here, and no VM is given one".into());
     }
     let figures: Vec<_> =
         report.corals.iter().flat_map(|patient| figures(&patient.name(), patient.evidence())).collect();

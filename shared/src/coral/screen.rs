@@ -17,8 +17,8 @@ impl Report {
     pub fn text(&self, output: &Output) -> String {
         let mut parts: Vec<_> = self.corals.iter().map(|patient| self.one(patient, output)).collect();
         parts.extend((!self.pcie.is_empty()).then(|| self.pcie_text(output)));
-        if self.corals.is_empty() && self.pcie.is_empty() {
-            parts.push("no Coral is expected here\n".into());
+        if self.corals.is_empty() && self.pcie.is_empty() && self.problems.is_empty() {
+            parts.push("no Coral is here, and no VM is given one\n".into());
         }
         if !self.corals.is_empty() {
             parts.push(self.persistence_text());

@@ -7,7 +7,11 @@ use crate::{
     tree,
 };
 use anyhow::{Context as _, Error, Result};
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::OsStr,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 /// The VMs of this node, sorted.
 pub fn vm_ids(host: &Host) -> Vec<u32> {
@@ -22,13 +26,18 @@ pub fn vm_ids(host: &Host) -> Vec<u32> {
     ids
 }
 
-/// Fails where there are no configurations at all, not even a place for them; a node without VMs has one.
+/// Fails where there are no configurations at all, not even a place for them, or where they cannot be read; a node without VMs
+/// has a place.
 pub fn require_configs(host: &Host) -> Result<()> {
-    let places = [Some(host.vm_configs()), own_dir(host)];
-    if places.into_iter().flatten().any(|dir| tree::is_dir(&dir)) {
+    let places: Vec<_> = [Some(host.vm_configs()), own_dir(host)].into_iter().flatten().collect();
+    if places.iter().any(|dir| tree::read_dir(dir).is_ok()) {
         return Ok(());
     }
     let shown = host.shown(&host.vm_configs());
+    let denied = |dir: &PathBuf| tree::read_dir(dir).is_err_and(|error| error.kind() == ErrorKind::PermissionDenied);
+    if places.iter().any(denied) {
+        return Err(self::denied(&shown));
+    }
     Fault::problem(format!("{shown} is not there: this is no Proxmox VE host, or pve-cluster does not run"))
         .next("systemctl status pve-cluster")
         .fail()
@@ -62,13 +71,24 @@ pub fn load_all(host: &Host) -> (Vec<VmConfig>, Vec<(u32, Error)>) {
     (configs, errors)
 }
 
+/// Only root and www-data read what is in `/etc/pve`.
+fn denied(shown: &str) -> Error {
+    let program = std::env::args_os().next().map(PathBuf::from);
+    let name = program.as_ref().and_then(|path| path.file_name()).map(OsStr::to_string_lossy).unwrap_or_default();
+    Fault::problem(format!("cannot read {shown}: Permission denied")).next(format!("sudo {name} …")).into()
+}
+
 fn own_dir(host: &Host) -> Option<PathBuf> {
     Some(host.pve_nodes().join(this_node(host)?).join("qemu-server"))
 }
 
 fn read(host: &Host, path: &Path) -> Result<Option<VmConfig>> {
     let shown = host.shown(path);
-    let Some(text) = read_if_there(path).with_context(|| shown.clone())? else { return Ok(None) };
+    let text = match read_if_there(path) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => return Err(denied(&shown)),
+        text => text.with_context(|| shown.clone())?,
+    };
+    let Some(text) = text else { return Ok(None) };
     VmConfig::parse(&text, Path::new(&shown)).map(Some)
 }
 
@@ -76,7 +96,7 @@ fn read(host: &Host, path: &Path) -> Result<Option<VmConfig>> {
 mod tests {
     use super::*;
     use crate::tree::planted;
-    use std::fs;
+    use std::{fs, os::unix::fs::PermissionsExt as _};
 
     #[test]
     fn a_bare_tree_of_configurations_is_enough() {
@@ -123,6 +143,30 @@ mod tests {
         assert_eq!(error.to_string(), "/etc/pve/qemu-server/999.conf: there is no such VM");
         assert_eq!(Fault::code_of(&error), crate::fault::Code::Usage);
         assert!(vm_ids(&host).is_empty());
+    }
+
+    #[test]
+    fn what_may_not_be_read_is_not_missing() {
+        let (_dir, host) = planted(&[("etc/pve/qemu-server/111.conf", "name: a\n")]);
+        let mode = |path: &str, mode| fs::set_permissions(host.at(path), fs::Permissions::from_mode(mode)).unwrap();
+        mode(".", 0o755);
+        let told = |path: &str| {
+            mode(path, 0);
+            let ask = || {
+                // Root reads everything, this thread does not.
+                nix::unistd::setfsuid(nix::unistd::Uid::from_raw(65534));
+                let error = require_configs(&host).and_then(|()| load(&host, 111)).unwrap_err();
+                (error.to_string(), Fault::of(&error).and_then(|fault| fault.next.clone()).unwrap_or_default())
+            };
+            let told = std::thread::scope(|scope| scope.spawn(ask).join().unwrap());
+            mode(path, 0o755);
+            assert!(told.1.starts_with("sudo "), "{told:?}");
+            told.0
+        };
+        assert_eq!(told("etc/pve"), "cannot read /etc/pve/qemu-server: Permission denied");
+        assert_eq!(told("etc/pve/qemu-server"), "cannot read /etc/pve/qemu-server: Permission denied");
+        let file = "etc/pve/qemu-server/111.conf";
+        assert_eq!(told(file), format!("cannot read /{file}: Permission denied"));
     }
 
     #[test]
