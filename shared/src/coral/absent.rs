@@ -49,9 +49,7 @@ impl Looked<'_> {
             // Nobody knows of any: a VM that names an empty socket may mean one.
             cases = self.named(&known, true);
         }
-        // A host that is not known to have had one, and of whose VMs none may be given one, needs none.
-        let expected = wanted.port.is_some() || wanted.vm.is_some() || !known.is_empty();
-        if cases.is_empty() && alone && expected {
+        if cases.is_empty() && alone {
             let port = wanted.port.clone().or_else(|| known.first().cloned());
             let because = match (&wanted.port, &port) {
                 (None, Some(port)) => Some(format!("last seen at {port}")),
