@@ -128,7 +128,7 @@ impl Report {
 /// What comes after a cure, in the VM and on this host.
 fn then(lines: &[String]) -> String {
     let on = |line: &String| if line.starts_with("coral-check") { "  and here: " } else { "    " };
-    lines.iter().map(|line| format!("{}{line}\n", on(line))).collect()
+    lines.iter().flat_map(|line| [on(line), line, "\n"]).collect()
 }
 
 fn indented(before: &str, lines: &[String]) -> String {
