@@ -134,6 +134,15 @@ pub fn mistyped<C: CommandFactory>(mut error: clap::Error) -> ! {
         let document = json!({ "error": { "exit_code": 2, "message": message, "next": next } });
         Output::new(true).text(&format!("{document:#}"));
     }
+    if !error.use_stderr() {
+        // Help that nobody got is no success.
+        let written = error.print().and_then(|()| io::stdout().flush());
+        if written.is_err_and(|error| error.kind() != io::ErrorKind::BrokenPipe) {
+            let _ = writeln!(io::stderr(), "cannot write to stdout");
+            std::process::exit(1);
+        }
+        std::process::exit(error.exit_code());
+    }
     // In colours, unless what was typed has some of its own.
     let text = error.to_string();
     let shown = harmless(&text, false);

@@ -179,7 +179,7 @@ impl<P: Read + AsFd> Drain<P> {
 }
 
 /// Ends the whole group. A process in an uninterruptible sleep does not even end then; it is left behind.
-fn end(child: &mut Child) {
+pub(crate) fn end(child: &mut Child) {
     if let Ok(group) = i32::try_from(child.id()) {
         let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
     }

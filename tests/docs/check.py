@@ -177,6 +177,25 @@ def every_block():
         before = (page, language) if place in PLAYED else None
 
 
+# --- what others run for you
+
+
+def by_others():
+    """Cron looks in /usr/bin:/bin, sudo and NRPE compare whole paths: a program in /usr/sbin is named by its path there."""
+    ours = "|".join(PROGRAMS)
+    starters = re.compile(rf"(?:(?:[\d*/,-]+\s+){{5}}|@(?:reboot|hourly|daily|weekly|monthly)\s+)(?:root\s+)?({ours})\b|(?:NOPASSWD:|command\[\w+\]=)\s*({ours})\b")
+    lines = 0
+    for page in [*PAGES, *Path("tests/manual/parts").glob("*.roff"), *Path("bins").glob("*/src/cli.rs")]:
+        for number, line in enumerate(page.read_text().replace("\\-", "-").splitlines(), 1):
+            lines += bool(re.search(r"(?:[\d*/,-]+\s+){5}root\s", line))
+            if found := starters.search(line):
+                name = found[1] or found[2]
+                complain(page, number, f"{name} is not found by who runs this: write /usr/sbin/{name}")
+    if not lines:
+        complain("docs", 0, "no line for cron is found any more")
+    count["cron lines"] = lines
+
+
 # --- commands and states in the text
 
 PROGRAMS = ("pve-hook", "gpu-bind", "usb-reset", "coral-check", "vm-probe")
@@ -269,6 +288,7 @@ def tables():
 
 
 every_block()
+by_others()
 inline()
 states()
 links()

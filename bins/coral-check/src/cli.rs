@@ -1,7 +1,10 @@
 //! What can be typed.
 
 use clap::{CommandFactory, Parser, Subcommand};
-use passthrough::cli::{Common, vmid};
+use passthrough::{
+    cli::{Common, vmid},
+    report::Output,
+};
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 /// Says whether a Coral works, from the socket to the guest; cures it with --fix
@@ -93,7 +96,12 @@ pub fn mistyped(error: clap::Error) -> ExitCode {
         passthrough::cli::mistyped::<Cli>(error);
     }
     let text = error.to_string();
-    println!("CORAL UNKNOWN - {}", text.lines().next().unwrap_or_default().trim_start_matches("error: "));
+    unknown(text.lines().next().unwrap_or_default().trim_start_matches("error: "))
+}
+
+/// The one line of a plugin that does not know, and its exit code, also where the line cannot be written.
+pub fn unknown(why: &str) -> ExitCode {
+    Output::new(false).text(&format!("CORAL UNKNOWN - {}", why.replace(['\n', '|'], " ")));
     ExitCode::from(3)
 }
 

@@ -1,6 +1,6 @@
 //! Look, cure, tell.
 
-use crate::cli::{Cli, Verb};
+use crate::cli::{Cli, Verb, unknown};
 use anyhow::Result;
 use passthrough::{
     coral::{
@@ -109,10 +109,7 @@ pub fn nagios(cli: &Cli) -> ExitCode {
     });
     match outcome {
         Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            println!("CORAL UNKNOWN - {}", format!("{error:#}").replace(['\n', '|'], " "));
-            ExitCode::from(3)
-        }
+        Err(error) => unknown(&format!("{error:#}")),
     }
 }
 

@@ -94,6 +94,7 @@ fn inside_only(vms: &[&VmSide]) -> Finding {
         let why = match &vm.guest {
             _ if vm.pid.is_none() => "it does not run",
             Guest::Unknown(why) => why.as_str(),
+            Guest::NoAgent => NO_AGENT,
             _ => "it was not asked",
         };
         let text = format!("{about} to {}; whether the Coral is there is not known: {why}", names(&unknown));
@@ -315,6 +316,15 @@ fn guest_side(host: &HostSide, vm: &VmSide, found: &mut Vec<Finding>) {
             let next = ask_agent(vm.vmid, why);
             found.push(Finding::new(State::GuestUnknown, Severity::Warning, text).next(next));
         }
+        // Nobody promised an answer: what QEMU says counts.
+        Guest::NoAgent => {
+            let live = vm.handle == HandleSide::Live;
+            let has = if live { "has it, with a live handle" } else { "may have it" };
+            let text = format!("{title} {has}; its guest was not asked: {NO_AGENT}");
+            let severity = if live { Severity::Ok } else { Severity::Warning };
+            let next = ask_agent(vm.vmid, NO_AGENT);
+            found.push(Finding::new(State::GuestUnknown, severity, text).next(next));
+        }
         Guest::Lists(ids) if ids.is_empty() => {
             let text = format!("the guest of {title} does not list it");
             found.push(Finding::new(State::GuestMissing, Severity::Critical, text).next(fix(&host.port)));
@@ -336,6 +346,9 @@ fn guest_side(host: &HostSide, vm: &VmSide, found: &mut Vec<Finding>) {
         Guest::NotAsked | Guest::Lists(_) => {}
     }
 }
+
+/// Why a guest is not asked.
+pub(super) const NO_AGENT: &str = "its agent is not enabled in the VM's configuration";
 
 /// What makes a guest answer that did not.
 fn ask_agent(vmid: u32, why: &str) -> String {

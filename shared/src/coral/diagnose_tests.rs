@@ -161,6 +161,21 @@ fn whole(evidence: &mut Evidence, guest: Guest) {
 }
 
 #[test]
+fn a_guest_without_an_agent_is_nobody_to_ask() {
+    let mut evidence = samples::healthy();
+    evidence.vms[0].guest = Guest::NoAgent;
+    let found = diagnose(&evidence);
+    assert_eq!(worst(&found), (State::GuestUnknown, Severity::Ok));
+    assert!(found[0].text.contains("was not asked: its agent is not enabled"), "{found:?}");
+    assert!(found[0].next.as_ref().unwrap().starts_with("qm set 275 --agent 1"), "{found:?}");
+    // Without a handle that is known to be live, nothing is known.
+    evidence.vms[0].handle = HandleSide::Unknown("hidepid".into());
+    assert_eq!(worst(&diagnose(&evidence)), (State::GuestUnknown, Severity::Warning));
+    evidence.vms[0].handle = HandleSide::Stale("gone".into());
+    assert_eq!(worst(&diagnose(&evidence)), (State::QemuStale, Severity::Critical));
+}
+
+#[test]
 fn each_state_is_told_from_its_evidence() {
     for (name, state, severity, change) in CASES {
         let mut evidence = healthy();
@@ -295,7 +310,7 @@ proptest! {
         let treated = !crate::coral::cure::rungs(&evidence, &found, false).is_empty();
         let left = !crate::coral::left::left(&evidence, &found, false).is_empty();
         prop_assert_eq!(worst(&found).1 > Severity::Ok, treated || left, "{:?}", found);
-        let _ = crate::coral::offer::advice(&evidence, &found, false);
+        let _ = crate::coral::offer::advice(&evidence, &found, false, false);
     }
 
     #[test]

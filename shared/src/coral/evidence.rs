@@ -280,6 +280,8 @@ pub enum Guest {
     /// Nobody asked: the VM does not run, or the question was not wanted.
     #[default]
     NotAsked,
+    /// The VM's configuration enables no agent, so there is nobody to ask.
+    NoAgent,
     /// It gave no answer, and why. That is not "missing".
     Unknown(String),
     /// The Corals' ids that it lists, one for each.

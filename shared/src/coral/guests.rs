@@ -59,6 +59,9 @@ impl Questions {
     pub fn ask_guest(&mut self, config: &VmConfig) {
         let (host, config, until) = (self.host.clone(), config.clone(), self.until);
         self.ask(move || {
+            if !config.agent_enabled {
+                return vec![Answer::Guest(config.vmid, Guest::NoAgent)];
+            }
             let listed = guest::usb_ids(&host, &config, until.remaining().saturating_sub(GRACE));
             let ids = |ids: Vec<(u16, u16)>| ids.into_iter().map(|(vendor, product)| UsbId(vendor, product));
             let guest = listed.map_or_else(Guest::Unknown, |listed| Guest::listing(ids(listed)));

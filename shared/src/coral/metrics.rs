@@ -20,7 +20,13 @@ pub fn write(session: &Session, report: &Report, path: &Path) -> Result<()> {
         return Fault::usage(format!("--metrics {shown}: is there, and is no regular file")).fail();
     }
     if !path.parent().is_some_and(|dir| dir.as_os_str().is_empty() || dir.is_dir()) {
-        return Fault::usage(format!("--metrics {shown}: no such directory")).fail();
+        let dir = path.parent().unwrap_or(path).display();
+        let next = if dir.to_string() == "/var/lib/prometheus/node-exporter" {
+            "apt install prometheus-node-exporter".to_owned()
+        } else {
+            format!("mkdir -p {dir}")
+        };
+        return Fault::usage(format!("--metrics {shown}: no such directory")).next(next).fail();
     }
     // The current directory has to be named for a file to be put beside it.
     let path = std::path::absolute(path)?;

@@ -99,8 +99,9 @@ pub fn offers(evidence: &Evidence, findings: &[Finding]) -> Vec<Offer> {
     offers
 }
 
-/// The commands to type, in their order. `treated`: the cures that touch only the Coral were tried already.
-pub fn advice(evidence: &Evidence, findings: &[Finding], treated: bool) -> Vec<String> {
+/// The commands to type, in their order. `treated`: the cures that touch only the Coral were tried already; `worked`: one
+/// of them did, so that what uses it has to begin anew.
+pub fn advice(evidence: &Evidence, findings: &[Finding], treated: bool, worked: bool) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut add = |line: String| {
         if !lines.contains(&line) {
@@ -118,7 +119,7 @@ pub fn advice(evidence: &Evidence, findings: &[Finding], treated: bool) -> Vec<S
     if let Some(vm) = mended {
         add(Offer::Reboot { vmid: vm.vmid }.command());
     }
-    let anew = treated || mended.is_some();
+    let anew = worked || mended.is_some();
     if let Some(vm) = evidence.vms.first().filter(|vm| vm.pid.is_some() && anew) {
         add("docker restart frigate".into());
         add("docker logs frigate 2>&1 | tail -50 | grep -i edgetpu".into());
@@ -137,7 +138,7 @@ mod tests {
     };
 
     fn advised(evidence: &Evidence, treated: bool) -> Vec<String> {
-        advice(evidence, &diagnose(evidence), treated)
+        advice(evidence, &diagnose(evidence), treated, false)
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::{
     collect::Case,
     diagnose::diagnose,
-    evidence::Evidence,
+    evidence::{Evidence, HandleSide},
     finding::{Finding, Severity, State, worst},
 };
 use crate::{fault::Fault, session::Session, usb::reset::Outcome};
@@ -64,6 +64,22 @@ impl Patient {
     /// The worst that was found.
     pub fn state(&self) -> (State, Severity) {
         worst(&self.findings)
+    }
+
+    /// The last thing done that worked.
+    pub fn worked(&self) -> Option<&Action> {
+        self.actions.iter().rfind(|action| action.result == "worked")
+    }
+
+    /// Whether this run cured it: nothing is wrong any more, except that a guest gives no answer, which is asked through the
+    /// handle that was verified.
+    pub fn is_cured(&self) -> bool {
+        let live = || self.evidence().vms.first().is_some_and(|vm| vm.handle == HandleSide::Live);
+        let ill = self.before.is_some_and(|before| !matches!(before, State::Ok | State::GuestUnknown));
+        let open = |finding: &Finding| finding.severity > Severity::Ok;
+        let well = !self.findings.iter().any(open)
+            || (live() && self.findings.iter().filter(|f| open(f)).all(|f| f.state == State::GuestUnknown));
+        ill && well && self.worked().is_some()
     }
 
     /// What it is called.

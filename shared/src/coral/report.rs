@@ -51,8 +51,12 @@ impl Report {
         let untouched =
             |patient: &&Patient| patient.actions.iter().all(|a| a.result == "refused" || a.result == "skipped");
         let wedged = |patient: &&Patient| patient.fault.as_ref().is_some_and(|fault| fault.code == Code::Wedged);
-        let bad = self.corals.iter().filter(|patient| patient.state().1 > Severity::Ok);
-        let faults = bad.filter(|patient| untouched(patient) || wedged(patient));
+        let bad = || self.corals.iter().filter(|patient| patient.state().1 > Severity::Ok);
+        let pcie = self.pcie.iter().any(|pcie| pcie.severity > Severity::Ok);
+        if !pcie && bad().all(Patient::is_cured) {
+            return u8::from(!self.problems.is_empty());
+        }
+        let faults = bad().filter(|patient| untouched(patient) || wedged(patient));
         faults
             .filter_map(|patient| patient.fault.as_ref())
             .map(|fault| fault.code.number())
@@ -62,12 +66,9 @@ impl Report {
 
     /// What to type for one of them.
     pub fn advice(&self, patient: &Patient) -> Vec<String> {
-        let worked = patient.actions.iter().any(|action| action.result == "worked");
-        advice(
-            patient.evidence(),
-            &patient.findings,
-            self.treated && (worked || patient.state().1 == Severity::Critical),
-        )
+        let worked = patient.worked().is_some();
+        let tried = self.treated && (worked || patient.state().1 == Severity::Critical);
+        advice(patient.evidence(), &patient.findings, tried, worked)
     }
 
     /// What the cures leave as it is for one of them, where they were asked for.
@@ -110,7 +111,8 @@ fn vm(vm: &VmSide) -> Value {
     };
     let told = vm.qemu.as_ref().and_then(|told| told.as_ref().ok());
     let why = match &vm.guest {
-        super::evidence::Guest::Unknown(why) => Some(why),
+        super::evidence::Guest::Unknown(why) => Some(why.as_str()),
+        super::evidence::Guest::NoAgent => Some(super::diagnose::NO_AGENT),
         _ => None,
     };
     json!({

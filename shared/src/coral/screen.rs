@@ -1,7 +1,7 @@
 //! One screen of text for people.
 
 use super::{
-    diagnose::unclaimed,
+    diagnose::{NO_AGENT, unclaimed},
     evidence::{Configuration, Evidence, Form, Guest, HandleSide, HostSide, VmSide},
     finding::Severity,
     fix::Patient,
@@ -48,7 +48,11 @@ impl Report {
         for (n, finding) in own.into_iter().chain(others).enumerate() {
             let mark =
                 if n == 0 { format!("  {mark}") } else { format!("  {:width$}", "", width = state.word().len()) };
-            let tag = if finding.state == state { String::new() } else { format!("{}: ", finding.state) };
+            let tag = if finding.state == state {
+                String::new()
+            } else {
+                format!("{}: ", finding.state.word().to_uppercase())
+            };
             text.push_str(&format!("{mark}  {tag}{}\n", finding.text));
         }
         for action in &patient.actions {
@@ -65,20 +69,24 @@ impl Report {
         text
     }
 
-    fn closing(&self, patient: &Patient) -> String {
+    pub(super) fn closing(&self, patient: &Patient) -> String {
         let advice = self.advice(patient);
         let Some(reboot) = advice.iter().find(|line| line.starts_with("qm reboot")) else {
-            return indented("  next: ", &advice);
+            // What is typed elsewhere says so.
+            let inside = advice.iter().position(|line| line.starts_with("docker ")).unwrap_or(advice.len());
+            let mut text = indented("  next: ", &advice[..inside]);
+            if inside < advice.len() {
+                text.push_str("  next, in the VM:\n");
+                text.push_str(&then(&advice[inside..]));
+            }
+            return text;
         };
         // What only people may decide stands by itself, with what comes after it.
         let at = advice.iter().position(|line| line == reboot).unwrap_or(0);
         let mut text = indented("  next: ", &advice[..at]);
         let first = if at > 0 { "if that does not help, " } else { "RECOMMENDED: " };
         text.push_str(&format!("⚠ {first}reboot the VM: {reboot}\n  then wait 30 to 60 seconds, and in the VM:\n"));
-        for line in &advice[at + 1..] {
-            let on = if line.starts_with("coral-check") { "  and here: " } else { "    " };
-            text.push_str(&format!("{on}{line}\n"));
-        }
+        text.push_str(&then(&advice[at + 1..]));
         text
     }
 
@@ -117,6 +125,12 @@ impl Report {
     }
 }
 
+/// What comes after a cure, in the VM and on this host.
+fn then(lines: &[String]) -> String {
+    let on = |line: &String| if line.starts_with("coral-check") { "  and here: " } else { "    " };
+    lines.iter().flat_map(|line| [on(line), line, "\n"]).collect()
+}
+
 fn indented(before: &str, lines: &[String]) -> String {
     lines.iter().flat_map(|line| [before, line, "\n"]).collect()
 }
@@ -131,10 +145,17 @@ pub(super) fn visible(evidence: &Evidence) -> Option<&VmSide> {
             (Guest::Lists(ids), None) => !ids.is_empty(),
             _ => false,
         };
-        let claimed = evidence.host.as_ref().is_none_or(|host| !unclaimed(host));
-        vm.pid.is_some() && live && attached && claimed && same
+        let works = evidence.host.as_ref().is_none_or(|host| works(host) && !unclaimed(host));
+        vm.pid.is_some() && live && attached && works && same
     };
     evidence.vms.iter().find(seen)
+}
+
+/// Whether nothing on the host keeps it from working, whatever a guest goes on listing.
+fn works(host: &HostSide) -> bool {
+    host.authorized != Some(false)
+        && host.configuration != Configuration::Empty
+        && host.runtime_status.as_deref() != Some("suspended")
 }
 
 fn colour(severity: Severity) -> Colour {
@@ -200,6 +221,7 @@ fn qemu(vm: &VmSide) -> String {
 fn guest(vm: &VmSide) -> String {
     match &vm.guest {
         Guest::NotAsked => "not asked".into(),
+        Guest::NoAgent => format!("not asked: {NO_AGENT}"),
         Guest::Unknown(why) => format!("not known: {why}"),
         Guest::Lists(ids) if ids.is_empty() => "does not list it".into(),
         Guest::Lists(ids) => format!("lists {}", ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
@@ -248,6 +270,16 @@ mod tests {
         let mut unclaimed = samples::healthy();
         samples::host(&mut unclaimed).drivers = vec![None];
         assert!(visible(&unclaimed).is_none());
+        let on_host = |change: &dyn Fn(&mut HostSide)| {
+            let mut evidence = samples::healthy();
+            change(samples::host(&mut evidence));
+            visible(&evidence).is_some()
+        };
+        assert!(!on_host(&|host| host.configuration = Configuration::Empty));
+        assert!(!on_host(&|host| host.authorized = Some(false)));
+        assert!(!on_host(&|host| host.runtime_status = Some("suspended".into())));
+        // Slower than it could be is no reason not to see it.
+        assert!(on_host(&|host| host.speed_mbps = Some(480)));
         let inside = |vm: &mut VmSide| (vm.form, vm.handle) = (Form::Controller, HandleSide::None);
         assert_eq!(with(&inside), None);
         let mut evidence = samples::absent();
