@@ -1,0 +1,66 @@
+//! What only the running machine can lack: a usable `/proc`, the cluster's file system, configuration space. A planted tree
+//! is made the root of a process, so that to the program it is the machine.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+#[allow(dead_code, reason = "the transcripts plant all trees")]
+#[path = "../../../tests/cli/trees.rs"]
+mod trees;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_gpu-bind");
+
+/// A tree with the program and what it is linked to; `None` where this test cannot make it a machine.
+fn machine(name: &str, tree: &str) -> Option<PathBuf> {
+    let below = Path::new(env!("CARGO_TARGET_TMPDIR")).join("live").join(name);
+    trees::plant_these(&[tree], &Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cli/trees"), &below);
+    let root = below.join(tree);
+    fs::copy(PROGRAM, root.join("program")).unwrap();
+    let ldd = Command::new("ldd").arg(PROGRAM).output().expect("ldd is there");
+    let listed = String::from_utf8_lossy(&ldd.stdout).into_owned();
+    for library in listed.split_whitespace().filter(|word| word.starts_with('/')) {
+        let place = root.join(library.trim_start_matches('/'));
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        fs::copy(library, place).unwrap();
+    }
+    if run(&root, &["--version"]).0 == Some(0) {
+        return Some(root);
+    }
+    eprintln!("SKIPPED: neither root nor a user namespace of its own (unshare --map-root-user) is to be had here");
+    None
+}
+
+fn run(root: &Path, words: &[&str]) -> (Option<i32>, String) {
+    let mut program = Command::new("unshare");
+    if !fs::read_to_string("/proc/self/status").unwrap().contains("\nUid:\t0\t0\t") {
+        program.arg("--map-root-user");
+    }
+    let run = program.arg("--root").arg(root).arg("/program").args(words).output().expect("unshare is there");
+    let told = [run.stdout, run.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    (run.status.code(), told.concat())
+}
+
+/// Something that looks like a process: with it, `/proc` is in use.
+fn process(root: &Path) {
+    fs::create_dir_all(root.join("proc/1/fd")).unwrap();
+    fs::write(root.join("proc/1/stat"), "1 (init) S 0 1 1 0").unwrap();
+}
+
+#[test]
+fn without_processes_nothing_is_moved() {
+    let Some(root) = machine("no-processes", "left-behind") else { return };
+    for words in [&["-n", "attach", "01:00"][..], &["-n", "cycle", "01:00"], &["attach", "01:00"], &["-n", "reconcile"]] {
+        let (code, told) = run(&root, words);
+        assert_eq!(code, Some(5), "{words:?}: {told}");
+        let what = "0000:01:00.0: cannot tell who uses it: no process is to be seen in /proc; nothing was changed";
+        assert!(told.contains(what) && told.contains("next: ls /proc"), "{words:?}: {told}");
+        assert!(!told.contains("would write"), "{words:?}: {told}");
+    }
+    process(&root);
+    let (code, told) = run(&root, &["-n", "attach", "01:00"]);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("would write"), "{told}");
+}
