@@ -130,10 +130,14 @@ fn heal(session: &Session) -> Result<u8> {
     }
     let units = reconcile::concerned(session, &world);
     let healed: Vec<_> = units.iter().map(|unit| reconcile::heal(session, unit, &world)).collect();
-    show::healed(session, &healed)?;
+    show::healed(session, &healed, !world.unlisted)?;
     let worst = healed.iter().map(|h| h.code).find(|code| *code != 0).unwrap_or(0);
-    // A configuration that cannot be understood may hide a GPU that should have been healed.
-    Ok(if worst == 0 && !world.problems.is_empty() { Fault::usage("").code.number() } else { worst })
+    // A configuration that cannot be read or understood may hide a GPU that should have been healed.
+    Ok(match worst {
+        0 if world.unread => Code::Problem.number(),
+        0 if !world.problems.is_empty() => Code::Usage.number(),
+        worst => worst,
+    })
 }
 
 fn examine(session: &Session, targets: &[Target]) -> Result<u8> {

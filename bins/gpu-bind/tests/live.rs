@@ -64,3 +64,36 @@ fn without_processes_nothing_is_moved() {
     assert_eq!(code, Some(0), "{told}");
     assert!(told.contains("would write"), "{told}");
 }
+
+#[test]
+fn configurations_that_are_away_are_not_the_same_as_none() {
+    let Some(root) = machine("no-configurations", "left-behind") else { return };
+    process(&root);
+    for gone in ["etc/pve/qemu-server", "etc/pve"] {
+        fs::rename(root.join("etc/pve/nodes"), root.join("etc/pve/before")).unwrap_or_default();
+        if gone == "etc/pve" {
+            fs::rename(root.join(gone), root.join("etc/before")).unwrap();
+        }
+        let (code, told) = run(&root, &["-n", "reconcile"]);
+        let what = "which VMs there are is not known: /etc/pve/qemu-server is not there; next: systemctl status pve-cluster";
+        assert_eq!(code, Some(1), "{gone}: {told}");
+        assert!(told.contains(what) && !told.contains("nothing to do"), "{gone}: {told}");
+        let (_, told) = run(&root, &["status"]);
+        assert!(told.contains(&format!("warning: {what}")), "{gone}: {told}");
+        let (code, told) = run(&root, &["-n", "detach", "vm:111"]);
+        assert_eq!(code, Some(1), "{gone}: {told}");
+        assert!(told.contains("not known") && !told.contains("no such VM"), "{gone}: {told}");
+    }
+}
+
+#[test]
+fn one_configuration_that_cannot_be_read_keeps_no_other_from_being_healed() {
+    let Some(root) = machine("one-unreadable", "left-behind") else { return };
+    process(&root);
+    fs::create_dir(root.join("etc/pve/nodes/pve/qemu-server/115.conf")).unwrap();
+    let (code, told) = run(&root, &["-n", "reconcile"]);
+    assert_eq!(code, Some(1), "{told}");
+    let file = "/etc/pve/qemu-server/115.conf";
+    assert!(told.contains(&format!("cannot read {file}: not a regular file; next: ls -l {file}")), "{told}");
+    assert!(told.contains("would be returned"), "{told}");
+}

@@ -221,7 +221,8 @@ fn leave_host(op: &mut Operation, seen: &Observation) -> Result<()> {
     let drivers =
         now.functions.iter().map(|f| format!("{} on {}", f.address, f.driver.as_deref().unwrap_or("no driver")));
     let drivers = drivers.collect::<Vec<_>>().join(", ");
-    Fault::problem(format!("not on vfio-pci after the move: {drivers} {}", problems.join("; ")))
+    let told: Vec<String> = std::iter::once(drivers).chain(problems).collect();
+    Fault::problem(format!("not on vfio-pci after the move: {}", told.join("; ")))
         .next(format!("gpu-bind doctor {}", op.unit.address))
         .fail()
 }

@@ -7,7 +7,10 @@ use crate::{
     tree,
 };
 use anyhow::{Context as _, Error, Result};
-use std::path::{Path, PathBuf};
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 /// The VMs of this node, sorted.
 pub fn vm_ids(host: &Host) -> Vec<u32> {
@@ -34,6 +37,24 @@ pub fn require_configs(host: &Host) -> Result<()> {
         .fail()
 }
 
+/// Why it is not known which VMs there are, if so: their place is gone, as while pmxcfs does not run, or may not be looked
+/// into. A tree that has nothing of a cluster tells that there are none.
+pub fn require_known(host: &Host) -> Result<()> {
+    if !host.is_live() && !tree::is_dir(&host.pve()) {
+        return Ok(());
+    }
+    let dir = host.vm_configs();
+    let dir = own_dir(host).filter(|own| !tree::is_dir(&dir) && tree::is_dir(own)).unwrap_or(dir);
+    let why = match tree::read_dir(&dir) {
+        Ok(_) => return Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => "is not there".to_owned(),
+        Err(error) => format!("cannot be read: {error}"),
+    };
+    Fault::problem(format!("which VMs there are is not known: {} {why}", host.shown(&dir)))
+        .next("systemctl status pve-cluster")
+        .fail()
+}
+
 /// A VM's configuration: this node's, or that of the node where it still lies while the VM migrates to here.
 pub fn load(host: &Host, vmid: u32) -> Result<VmConfig> {
     let first = host.vm_configs().join(format!("{vmid}.conf"));
@@ -46,6 +67,7 @@ pub fn load(host: &Host, vmid: u32) -> Result<VmConfig> {
             return Ok(config);
         }
     }
+    require_known(host)?;
     Fault::usage(format!("{}: there is no such VM", host.shown(&first))).next("qm list").fail()
 }
 
@@ -68,7 +90,8 @@ fn own_dir(host: &Host) -> Option<PathBuf> {
 
 fn read(host: &Host, path: &Path) -> Result<Option<VmConfig>> {
     let shown = host.shown(path);
-    let Some(text) = read_if_there(path).with_context(|| shown.clone())? else { return Ok(None) };
+    let unreadable = || Fault::usage(format!("cannot read {shown}")).next(format!("ls -l {shown}"));
+    let Some(text) = read_if_there(path).with_context(unreadable)? else { return Ok(None) };
     VmConfig::parse(&text, Path::new(&shown)).map(Some)
 }
 
