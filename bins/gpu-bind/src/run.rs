@@ -17,7 +17,7 @@ use passthrough::{
         release::wait_until_released,
         status::status,
         target::{self, Target},
-        unit::{Unit, gpus},
+        unit::{Unit, gpus, unclassed},
         world::{LazyWorld, World},
     },
     session::Session,
@@ -62,8 +62,13 @@ fn statuses(session: &Session, targets: &[Target]) -> Result<u8> {
         session.log.info(&format!("warning: {problem}"));
     }
     let list = status(session, &units, &world)?;
+    let unclassed = if targets.is_empty() { unclassed(&session.host) } else { Vec::new() };
+    for what in &unclassed {
+        session.log.warn(what);
+    }
     show::statuses(session, targets, &list, &world)?;
-    Ok(u8::from(!list.iter().all(passthrough::gpu::status::Status::is_consistent)))
+    let consistent = list.iter().all(passthrough::gpu::status::Status::is_consistent);
+    Ok(u8::from(!consistent || !unclassed.is_empty()))
 }
 
 fn list(session: &Session) -> Result<u8> {

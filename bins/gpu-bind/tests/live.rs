@@ -52,7 +52,8 @@ fn process(root: &Path) {
 #[test]
 fn without_processes_nothing_is_moved() {
     let Some(root) = machine("no-processes", "left-behind") else { return };
-    for words in [&["-n", "attach", "01:00"][..], &["-n", "cycle", "01:00"], &["attach", "01:00"], &["-n", "reconcile"]] {
+    for words in [&["-n", "attach", "01:00"][..], &["-n", "cycle", "01:00"], &["attach", "01:00"], &["-n", "reconcile"]]
+    {
         let (code, told) = run(&root, words);
         assert_eq!(code, Some(5), "{words:?}: {told}");
         let what = "0000:01:00.0: cannot tell who uses it: no process is to be seen in /proc; nothing was changed";
@@ -75,7 +76,8 @@ fn configurations_that_are_away_are_not_the_same_as_none() {
             fs::rename(root.join(gone), root.join("etc/before")).unwrap();
         }
         let (code, told) = run(&root, &["-n", "reconcile"]);
-        let what = "which VMs there are is not known: /etc/pve/qemu-server is not there; next: systemctl status pve-cluster";
+        let what =
+            "which VMs there are is not known: /etc/pve/qemu-server is not there; next: systemctl status pve-cluster";
         assert_eq!(code, Some(1), "{gone}: {told}");
         assert!(told.contains(what) && !told.contains("nothing to do"), "{gone}: {told}");
         let (_, told) = run(&root, &["status"]);
@@ -96,4 +98,44 @@ fn one_configuration_that_cannot_be_read_keeps_no_other_from_being_healed() {
     let file = "/etc/pve/qemu-server/115.conf";
     assert!(told.contains(&format!("cannot read {file}: not a regular file; next: ls -l {file}")), "{told}");
     assert!(told.contains("would be returned"), "{told}");
+}
+
+#[test]
+fn configuration_space_that_says_nothing_is_neither_attached_nor_moved() {
+    let Some(root) = machine("no-answer", "attached") else { return };
+    process(&root);
+    assert_eq!(run(&root, &["status", "01:00"]).0, Some(0));
+    let config = root.join("sys/devices/pci0000:00/0000:00:01.0/0000:01:00.0/config");
+    fs::write(&config, "").unwrap();
+    let is = |why: &str| {
+        let file = "/sys/bus/pci/devices/0000:01:00.0/config";
+        let what = format!("0000:01:00.0: whether configuration space answers is not known: {file} {why}");
+        let (code, told) = run(&root, &["status", "01:00"]);
+        assert_eq!(code, Some(1), "{told}");
+        assert!(told.contains(&what) && !told.contains("ATTACHED"), "{told}");
+        for verb in ["attach", "detach", "cycle"] {
+            let (code, told) = run(&root, &["-n", verb, "01:00"]);
+            assert_eq!(code, Some(1), "{verb}: {told}");
+            assert!(told.contains(&what) && !told.contains("would write"), "{verb}: {told}");
+        }
+    };
+    is("has 0 bytes");
+    fs::remove_file(&config).unwrap();
+    is("is not there");
+    // A tree without the file makes no claim.
+    let tree = Command::new(PROGRAM).arg("--root").arg(&root).args(["status", "01:00"]).output().unwrap();
+    assert_eq!(tree.status.code(), Some(0), "{tree:?}");
+}
+
+#[test]
+fn a_device_whose_class_cannot_be_read_is_told() {
+    let Some(root) = machine("no-class", "attached") else { return };
+    process(&root);
+    let class = root.join("sys/devices/pci0000:00/0000:00:01.0/0000:01:00.0/class");
+    fs::remove_file(&class).unwrap();
+    fs::create_dir(&class).unwrap();
+    let (code, told) = run(&root, &["status"]);
+    assert_eq!(code, Some(1), "{told}");
+    let what = "0000:01:00.0: whether it is a GPU is not known: cannot read /sys/bus/pci/devices/0000:01:00.0/class";
+    assert!(told.contains(what) && told.contains("0000:00:02.0"), "{told}");
 }

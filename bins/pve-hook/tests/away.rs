@@ -12,11 +12,7 @@ mod trees;
 
 fn planted(name: &str) -> PathBuf {
     let below = Path::new(env!("CARGO_TARGET_TMPDIR")).join("away").join(name);
-    trees::plant_these(
-        &["left-behind"],
-        &Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cli/trees"),
-        &below,
-    );
+    trees::plant_these(&["left-behind"], &Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cli/trees"), &below);
     below.join("left-behind")
 }
 

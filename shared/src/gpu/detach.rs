@@ -5,7 +5,7 @@ use super::{
     drivers::load_vfio,
     holders,
     observe::{Function, Observation},
-    operation::Operation,
+    operation::{Operation, require_answer},
     plan,
     record::{Record, Side},
     settle::keep_baseline,
@@ -46,6 +46,9 @@ pub enum Outcome {
 pub fn detach(op: &mut Operation, vmid: Option<u32>, consent: Consent) -> Result<Outcome> {
     let seen = op.observe()?;
     let (state, problems) = judge(&seen);
+    if state != State::Wedged {
+        require_answer(op, &seen)?;
+    }
     match state {
         State::Wedged => return Fault::wedged(problems.join("; ")).next("gpu-bind doctor").fail(),
         State::Lost => {

@@ -51,6 +51,16 @@ pub fn require_sight(session: &Session, units: &[Unit]) -> Result<()> {
     }
 }
 
+/// Fails where it is not known whether a function answers at all: neither a working device nor a dead one is moved blindly.
+pub fn require_answer(op: &Operation, seen: &Observation) -> Result<()> {
+    let unanswered = seen.unanswered();
+    if unanswered.is_empty() {
+        return Ok(());
+    }
+    let next = format!("lspci -vv -s {}; gpu-bind doctor {}", op.unit.address, op.unit.address);
+    Fault::problem(format!("{}; nothing was changed", unanswered.join("; "))).next(next).fail()
+}
+
 /// A move of one unit.
 pub struct Operation<'a> {
     /// The run that it belongs to.
