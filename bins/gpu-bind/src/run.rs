@@ -17,7 +17,7 @@ use passthrough::{
         release::wait_until_released,
         status::status,
         target::{self, Target},
-        unit::{Unit, gpus},
+        unit::{Unit, gpus, unclassed},
         world::{LazyWorld, World},
     },
     session::Session,
@@ -62,8 +62,13 @@ fn statuses(session: &Session, targets: &[Target]) -> Result<u8> {
         session.log.info(&format!("warning: {problem}"));
     }
     let list = status(session, &units, &world)?;
+    let unclassed = if targets.is_empty() { unclassed(&session.host) } else { Vec::new() };
+    for what in &unclassed {
+        session.log.warn(what);
+    }
     show::statuses(session, targets, &list, &world)?;
-    Ok(u8::from(!list.iter().all(passthrough::gpu::status::Status::is_consistent)))
+    let consistent = list.iter().all(passthrough::gpu::status::Status::is_consistent);
+    Ok(u8::from(!consistent || !unclassed.is_empty()))
 }
 
 fn list(session: &Session) -> Result<u8> {
@@ -130,10 +135,14 @@ fn heal(session: &Session) -> Result<u8> {
     }
     let units = reconcile::concerned(session, &world);
     let healed: Vec<_> = units.iter().map(|unit| reconcile::heal(session, unit, &world)).collect();
-    show::healed(session, &healed)?;
+    show::healed(session, &healed, !world.unlisted)?;
     let worst = healed.iter().map(|h| h.code).find(|code| *code != 0).unwrap_or(0);
-    // A configuration that cannot be understood may hide a GPU that should have been healed.
-    Ok(if worst == 0 && !world.problems.is_empty() { Fault::usage("").code.number() } else { worst })
+    // A configuration that cannot be read or understood may hide a GPU that should have been healed.
+    Ok(match worst {
+        0 if world.unread => Code::Problem.number(),
+        0 if !world.problems.is_empty() => Code::Usage.number(),
+        worst => worst,
+    })
 }
 
 fn examine(session: &Session, targets: &[Target]) -> Result<u8> {

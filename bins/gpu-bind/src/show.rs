@@ -115,8 +115,8 @@ pub fn results(session: &Session, verb: &str, results: Vec<(Address, Result<Outc
     fault.fail()
 }
 
-/// `gpu-bind reconcile`.
-pub fn healed(session: &Session, healed: &[Healed]) -> Result<()> {
+/// `gpu-bind reconcile`. That there is nothing to do is told only where it is `known` which VMs there are.
+pub fn healed(session: &Session, healed: &[Healed], known: bool) -> Result<()> {
     if session.output.is_json() {
         return session.output.json(&json!({ "dry_run": session.dry_run, "would": session.planned(), "gpus": healed }));
     }
@@ -128,7 +128,7 @@ pub fn healed(session: &Session, healed: &[Healed]) -> Result<()> {
         table.row([h.address.to_string(), h.result.to_owned(), format!("{}{error}", h.why)]);
     }
     let text = table.render();
-    if healed.is_empty() && !quiet {
+    if healed.is_empty() && !quiet && known {
         session.output.text("nothing to do: no VM passes a GPU through");
     } else if !text.is_empty() {
         session.output.text(&text);

@@ -68,9 +68,10 @@ fn hook(cli: &Cli, vmid: u32, phase: Phase) -> Result<u8> {
         Err(_) => phase == Phase::PostStop,
     };
     // A typing error in config.toml must not keep VMs from starting that have nothing to do with it, nor a GPU from coming
-    // back.
+    // back. It says nothing of USB devices, which are only kept awake.
+    let moves = passes && config.as_ref().is_ok_and(|config| !config.hostpci.is_empty());
     let settings = match cli.common.load_config(&host) {
-        Err(error) if passes && phase == Phase::PreStart => return Err(error),
+        Err(error) if moves && phase == Phase::PreStart => return Err(error),
         other => other,
     };
     let complaint = settings.as_ref().err().map(|error| format!("{error:#}; going on with the defaults"));

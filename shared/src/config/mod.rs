@@ -1,6 +1,7 @@
 //! `/etc/pve-hooks/config.toml`. Every key has a default; an unknown key is an error that names its line.
 
 pub mod defaults;
+mod mistake;
 pub mod probe;
 mod sense;
 pub mod written;
@@ -96,8 +97,8 @@ impl Config {
 
     fn parse(text: &str, shown: &str) -> Result<Self> {
         let mut config: Self = toml::from_str(text).map_err(|e: toml::de::Error| {
-            let line = e.span().map_or(1, |span| line(text, span.start));
-            Fault::usage(format!("{shown}:{line}: {}", e.message().replace('\n', " ")))
+            let at = e.span().map_or(0, |span| span.start);
+            Fault::usage(format!("{shown}:{}: {}", line(text, at), mistake::told(e.message(), text, at)))
         })?;
         config.probe.written = Written::new(text, shown);
         config.sense()?;
@@ -182,6 +183,7 @@ mod tests {
             ("[gpu.\"0000:01:00.0\"]\nreturn = \"maybe\"\n", 2, "maybe"),
             ("[gpu.\"nonsense\"]\nreturn = \"host\"\n", 1, "nonsense"),
             ("\n\ntimeout = \"soon\"\n", 3, "soon"),
+            ("\ntimeout = 60\n", 2, "timeout: a string is expected, not integer `60` (example: timeout = \"60s\")"),
             ("[defaults]\nhost_driver = \"amdgpu\"\n", 2, "host_driver"),
             ("[gpu\n", 1, ""),
         ] {

@@ -5,7 +5,7 @@ use super::{
     drivers::{load_modules, load_vfio},
     leftover::{self, forgettable},
     observe::Observation,
-    operation::Operation,
+    operation::{Operation, require_answer},
     plan,
     policy::{self, WantedDrivers},
     record::Side,
@@ -34,6 +34,7 @@ pub fn attach(op: &mut Operation, world: &LazyWorld, patience: Duration, consent
             .next(format!("gpu-bind doctor {}", op.unit.address))
             .fail();
     }
+    require_answer(op, &seen)?;
     wait_until_released(op, world, patience)?;
     let lost = state == State::Lost;
     if lost {

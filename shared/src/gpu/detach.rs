@@ -5,7 +5,7 @@ use super::{
     drivers::load_vfio,
     holders,
     observe::{Function, Observation},
-    operation::Operation,
+    operation::{Operation, require_answer},
     plan,
     record::{Record, Side},
     settle::keep_baseline,
@@ -46,6 +46,9 @@ pub enum Outcome {
 pub fn detach(op: &mut Operation, vmid: Option<u32>, consent: Consent) -> Result<Outcome> {
     let seen = op.observe()?;
     let (state, problems) = judge(&seen);
+    if state != State::Wedged {
+        require_answer(op, &seen)?;
+    }
     match state {
         State::Wedged => return Fault::wedged(problems.join("; ")).next("gpu-bind doctor").fail(),
         State::Lost => {
@@ -221,7 +224,8 @@ fn leave_host(op: &mut Operation, seen: &Observation) -> Result<()> {
     let drivers =
         now.functions.iter().map(|f| format!("{} on {}", f.address, f.driver.as_deref().unwrap_or("no driver")));
     let drivers = drivers.collect::<Vec<_>>().join(", ");
-    Fault::problem(format!("not on vfio-pci after the move: {drivers} {}", problems.join("; ")))
+    let told: Vec<String> = std::iter::once(drivers).chain(problems).collect();
+    Fault::problem(format!("not on vfio-pci after the move: {}", told.join("; ")))
         .next(format!("gpu-bind doctor {}", op.unit.address))
         .fail()
 }

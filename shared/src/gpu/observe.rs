@@ -3,14 +3,14 @@
 use super::{record::Record, unit::Unit};
 use crate::{
     deadline::Deadline,
-    host::Host,
+    host::{Host, read_file},
     modules,
     pci::{Address, Device},
     proc,
     sysfs::{Access, Answer},
 };
 use anyhow::Result;
-use std::{path::Path, time::Duration};
+use std::{io::ErrorKind, path::Path, time::Duration};
 
 /// How long a single attribute may take to be read.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -35,6 +35,8 @@ pub struct Function {
     pub driver_override: Option<String>,
     /// The header of configuration space; empty where it could not be read.
     pub header: Vec<u8>,
+    /// Why it is not known whether configuration space answers; a tree that has no such file makes no claim about it.
+    pub unanswered: Option<String>,
     /// Whether it is a display function.
     pub display: bool,
     /// Whether the driver made what a screen needs: a DRM node, NVIDIA's own, or a framebuffer of an fbdev driver.
@@ -90,6 +92,11 @@ impl Observation {
         self.functions.iter().find(|f| f.address == address)
     }
 
+    /// Why it is not known whether a function answers; nothing is moved then.
+    pub fn unanswered(&self) -> Vec<String> {
+        self.functions.iter().filter_map(|f| f.unanswered.clone()).collect()
+    }
+
     /// Whether every function is on vfio-pci (those without any driver on this kernel do not count as long as others are).
     pub fn all_vfio(&self) -> bool {
         self.functions.iter().all(Function::on_vfio)
@@ -140,7 +147,9 @@ fn look(
         |name: &str, length| guarded_read(host, (&device.dir().join(name), length), access, deadline, wedged);
     let driver_override = guarded("driver_override", 256)?.and_then(|bytes| named(&bytes));
     let header = guarded("config", 64)?.unwrap_or_default();
+    let unanswered = if wedged.is_empty() { unanswered(host, &device, &header) } else { None };
     Ok(Function {
+        unanswered,
         address,
         present: device.exists(),
         class: device.class(),
@@ -154,6 +163,24 @@ fn look(
         drm: made.drm,
         sound: made.sound,
     })
+}
+
+/// Why configuration space says nothing, if so.
+fn unanswered(host: &Host, device: &Device<'_>, header: &[u8]) -> Option<String> {
+    if header.len() >= 4 || !device.exists() {
+        return None;
+    }
+    let path = device.dir().join("config");
+    let why = match read_file(&path) {
+        // It was the worker that failed, not the device.
+        Ok(bytes) if bytes.len() >= 4 => return None,
+        Ok(bytes) => format!("has {} bytes", bytes.len()),
+        Err(error) if error.kind() == ErrorKind::NotFound && !host.is_live() => return None,
+        Err(error) if error.kind() == ErrorKind::NotFound => "is not there".into(),
+        Err(error) => format!("cannot be read: {error}"),
+    };
+    let what = "whether configuration space answers is not known";
+    Some(format!("{}: {what}: {} {why}", device.address, host.shown(&path)))
 }
 
 /// The override of a function as it is now.

@@ -26,6 +26,7 @@ pub fn lock(session: &Session, units: &[Unit], verb: &str) -> Result<Access> {
 
 /// The same by a deadline of the caller's.
 pub fn lock_within(session: &Session, units: &[Unit], verb: &str, deadline: &Deadline) -> Result<Access> {
+    require_sight(session, units)?;
     if session.dry_run {
         return Ok(Access::reading(&session.host));
     }
@@ -35,6 +36,29 @@ pub fn lock_within(session: &Session, units: &[Unit], verb: &str, deadline: &Dea
     let command = format!("{} {verb} {targets}", session.log.program());
     let locks = Locks::take(&session.host, &names, &command, deadline)?;
     Ok(Access::locked(&session.host, locks))
+}
+
+/// Refuses every move where it cannot be told who uses a unit: on the running machine without a usable `/proc`. A tree that
+/// stands in for a machine may have none.
+pub fn require_sight(session: &Session, units: &[Unit]) -> Result<()> {
+    match (units.first(), proc::unseen(&session.host)) {
+        (Some(unit), Some(why)) if session.host.is_live() => {
+            Fault::refused(format!("{}: cannot tell who uses it: {why}; nothing was changed", unit.address))
+                .next("ls /proc; mount -t proc proc /proc")
+                .fail()
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Fails where it is not known whether a function answers at all: neither a working device nor a dead one is moved blindly.
+pub fn require_answer(op: &Operation, seen: &Observation) -> Result<()> {
+    let unanswered = seen.unanswered();
+    if unanswered.is_empty() {
+        return Ok(());
+    }
+    let next = format!("lspci -vv -s {}; gpu-bind doctor {}", op.unit.address, op.unit.address);
+    Fault::problem(format!("{}; nothing was changed", unanswered.join("; "))).next(next).fail()
 }
 
 /// A move of one unit.

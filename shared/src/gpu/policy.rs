@@ -94,7 +94,8 @@ fn is_blacklisted(session: &Session, unit: &Unit) -> bool {
 /// The process that is just starting the VM that the unit was moved for: between pre-start and QEMU, PVE holds the VM's lock.
 pub fn being_started(session: &Session, unit: &Unit, record: &Record, world: &World) -> Option<i32> {
     let vmid = record.vmid.filter(|_| record.to == Some(Side::Vfio))?;
-    let names_it = world.vm(vmid).is_some_and(|vm| vm.names(unit));
+    // Where the configurations are away, the record alone says it.
+    let names_it = world.unlisted || world.vm(vmid).is_some_and(|vm| vm.names(unit));
     names_it.then(|| pve::config_lock::locked_by(&session.host, vmid)).flatten()
 }
 

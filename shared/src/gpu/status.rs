@@ -100,7 +100,7 @@ impl Status {
 
     /// Whether there is nothing to complain of.
     pub fn is_consistent(&self) -> bool {
-        self.state.is_consistent() && !self.is_abandoned()
+        self.state.is_consistent() && !self.is_abandoned() && self.seen.unanswered().is_empty()
     }
 
     /// Whether a move was begun, and nobody is at it any more.

@@ -2,11 +2,11 @@
 
 use crate::{
     fault::Fault,
-    host::{Host, names},
+    host::{Host, names, read_file},
     pci::{Address, Device, Prefix, group_members, slot_functions},
 };
 use anyhow::Result;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, io::ErrorKind};
 
 /// A device with everything that has to move with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +67,22 @@ pub fn gpus(host: &Host) -> Vec<Unit> {
         }
     }
     units
+}
+
+/// Devices of which it is not known whether they are GPUs, each with the reason: their class cannot be read. A tree in which
+/// there is none makes no claim.
+pub fn unclassed(host: &Host) -> Vec<String> {
+    let addresses = names(&host.pci_devices()).into_iter().filter_map(|name| name.parse::<Address>().ok());
+    let told = addresses.filter_map(|address| {
+        let path = Device::new(host, address).dir().join("class");
+        let error = read_file(&path).err()?;
+        let claims = host.is_live() || error.kind() != ErrorKind::NotFound;
+        let shown = host.shown(&path);
+        claims.then(|| {
+            format!("{address}: whether it is a GPU is not known: cannot read {shown}: {error}; next: ls -l {shown}")
+        })
+    });
+    told.collect()
 }
 
 /// The GPU that an address or a slot names. Anything else is refused.

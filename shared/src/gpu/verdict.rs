@@ -89,6 +89,9 @@ fn describe_lost(f: &Function) -> String {
 
 /// What is wrong with one function that is there.
 fn problem(f: &Function) -> Option<String> {
+    if f.unanswered.is_some() {
+        return f.unanswered.clone();
+    }
     if f.config_ok() == Some(false) {
         let id = format!("{:04x}:{:04x}", f.id.0, f.id.1);
         return Some(format!(
@@ -130,6 +133,7 @@ mod tests {
             driver: driver.map(Into::into),
             driver_override: None,
             header: vec![0x34, 0x12, 0x11, 0x11],
+            unanswered: None,
             display,
             screen: display && driver == Some("bochs-drm"),
             drm: Vec::new(),
@@ -198,6 +202,8 @@ mod tests {
         for f in &mut functions {
             f.header.clear();
         }
-        assert_eq!(judged(functions).0, State::Host);
+        assert_eq!(judged(functions.clone()).0, State::Host, "a tree without the file");
+        functions[1].unanswered = Some("0000:01:00.1: not known".into());
+        assert_eq!(judged(functions), (State::Mixed, vec!["0000:01:00.1: not known".into()]));
     }
 }

@@ -2,11 +2,12 @@
 
 use super::unit::Unit;
 use crate::{
+    fault::Fault,
     host::Host,
     pci::Address,
     pve::{self, Passthrough},
 };
-use std::{cell::OnceCell, ops::Deref};
+use std::{cell::OnceCell, io, ops::Deref};
 
 /// A VM with its devices.
 #[derive(Debug, Clone)]
@@ -70,6 +71,10 @@ pub struct World {
     pub vms: Vec<Vm>,
     /// Configurations that could not be understood.
     pub problems: Vec<String>,
+    /// Whether some of them could not even be read, or it is not known which VMs there are.
+    pub unread: bool,
+    /// Whether it is not known which VMs there are.
+    pub unlisted: bool,
     /// Why it is not known which of them run; then none that does is to be found here.
     pub blind: Option<String>,
 }
@@ -79,7 +84,13 @@ impl World {
     pub fn load(host: &Host) -> Self {
         let (configs, errors) = pve::load_all(host);
         let mut world = Self { blind: pve::unseen(host), ..Self::default() };
-        world.problems.extend(errors.iter().map(|(_, error)| format!("{error:#}")));
+        let unlisted = pve::require_known(host).err();
+        world.unlisted = unlisted.is_some();
+        for error in unlisted.iter().chain(errors.iter().map(|(_, error)| error)) {
+            let next = Fault::of(error).and_then(|fault| fault.next.as_ref());
+            world.problems.push(format!("{error:#}{}", next.map(|n| format!("; next: {n}")).unwrap_or_default()));
+            world.unread |= world.unlisted || error.chain().any(<dyn std::error::Error>::is::<io::Error>);
+        }
         let mut running = None;
         for config in configs.iter().filter(|c| !c.hostpci.is_empty() && !c.template) {
             let devices = match pve::passthroughs(host, config) {

@@ -114,9 +114,7 @@ pub fn openers_of_all(host: &Host, devices: &[(DevNo, String)], disks: &[(DevNo,
     let wanted = Wanted { characters: devices.len(), ..Wanted::new(&all) };
     let pids = process::pids(host);
     let mut answer = look_for(host, &pids, &wanted);
-    if pids.is_empty() {
-        answer.blind = answer.blind.or_else(|| Some("no process is to be seen in /proc".into()));
-    }
+    answer.blind = answer.blind.or_else(|| process::unseen(host).filter(|_| pids.is_empty()));
     answer
 }
 

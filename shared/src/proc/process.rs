@@ -54,6 +54,11 @@ pub fn pids(host: &Host) -> Vec<i32> {
     pids
 }
 
+/// Why nothing can be told of processes, if so: none is to be seen, not even this one. Who uses a device is not known then.
+pub fn unseen(host: &Host) -> Option<String> {
+    pids(host).is_empty().then(|| "no process is to be seen in /proc".into())
+}
+
 /// Whether a pid of this host is this very process.
 pub(super) fn own(host: &Host) -> Option<i32> {
     host.is_live().then(|| i32::try_from(std::process::id()).ok()).flatten()

@@ -63,13 +63,13 @@ pub fn running(host: &Host) -> Vec<RunningVm> {
 }
 
 /// Why it cannot be told which VMs run, if so: no process is to be seen, not even of those that pid files name. A tree without
-/// `/proc` tells nothing; one that has it, and no pid file, tells that no VM runs.
+/// `/proc` tells nothing; one that has it, and no pid file, tells that no VM runs. The running machine always has processes.
 pub fn unseen(host: &Host) -> Option<String> {
     if !host.proc().is_dir() {
         return Some("there is no /proc".into());
     }
     let named = || names(&host.qemu_run()).iter().any(|name| name.strip_suffix(".pid").is_some());
-    (proc::pids(host).is_empty() && named()).then(|| "no process is to be seen in /proc".into())
+    proc::unseen(host).filter(|_| host.is_live() || named())
 }
 
 /// The PCI functions on QEMU's command line, sorted.

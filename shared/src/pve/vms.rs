@@ -43,6 +43,24 @@ pub fn require_configs(host: &Host) -> Result<()> {
         .fail()
 }
 
+/// Why it is not known which VMs there are, if so: their place is gone, as while pmxcfs does not run, or may not be looked
+/// into. A tree that has nothing of a cluster tells that there are none.
+pub fn require_known(host: &Host) -> Result<()> {
+    if !host.is_live() && !tree::is_dir(&host.pve()) {
+        return Ok(());
+    }
+    let dir = host.vm_configs();
+    let dir = own_dir(host).filter(|own| !tree::is_dir(&dir) && tree::is_dir(own)).unwrap_or(dir);
+    let why = match tree::read_dir(&dir) {
+        Ok(_) => return Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => "is not there".to_owned(),
+        Err(error) => format!("cannot be read: {error}"),
+    };
+    Fault::problem(format!("which VMs there are is not known: {} {why}", host.shown(&dir)))
+        .next("systemctl status pve-cluster")
+        .fail()
+}
+
 /// A VM's configuration: this node's, or that of the node where it still lies while the VM migrates to here.
 pub fn load(host: &Host, vmid: u32) -> Result<VmConfig> {
     let first = host.vm_configs().join(format!("{vmid}.conf"));
@@ -55,6 +73,7 @@ pub fn load(host: &Host, vmid: u32) -> Result<VmConfig> {
             return Ok(config);
         }
     }
+    require_known(host)?;
     Fault::usage(format!("{}: there is no such VM", host.shown(&first))).next("qm list").fail()
 }
 
@@ -84,9 +103,10 @@ fn own_dir(host: &Host) -> Option<PathBuf> {
 
 fn read(host: &Host, path: &Path) -> Result<Option<VmConfig>> {
     let shown = host.shown(path);
+    let unreadable = || Fault::usage(format!("cannot read {shown}")).next(format!("ls -l {shown}"));
     let text = match read_if_there(path) {
         Err(error) if error.kind() == ErrorKind::PermissionDenied => return Err(denied(&shown)),
-        text => text.with_context(|| shown.clone())?,
+        text => text.with_context(unreadable)?,
     };
     let Some(text) = text else { return Ok(None) };
     VmConfig::parse(&text, Path::new(&shown)).map(Some)

@@ -64,6 +64,7 @@ pub fn observe(kernel: &Kernel) -> Observation {
             driver: device.driver.map(Into::into),
             driver_override: device.driver_override.clone(),
             header: [vendor.to_le_bytes(), id.to_le_bytes()].concat(),
+            unanswered: None,
             display,
             screen: matches!(device.driver, Some("nvidia" | "nouveau")),
             drm: Vec::new(),

@@ -104,6 +104,7 @@ fn first_free(
 /// Fails when another VM has the unit, is being given it, or has it reserved with PVE.
 fn free(session: &Session, vmid: u32, unit: &Unit, world: &LazyWorld, reserved: &[Reservation]) -> Result<()> {
     let gpu = unit.address;
+    operation::require_sight(session, std::slice::from_ref(unit))?;
     let other = world.vms.iter().find(|vm| vm.vmid != vmid && vm.runs_with(unit));
     if let Some(vm) = other {
         let pid = vm.pid.unwrap_or_default();
