@@ -233,7 +233,7 @@ mod tests {
                 ("113", Power::Running, unknown)
             ]
         );
-        let why = "its configuration cannot be read: /etc/pve/qemu-server/112.conf: Too many levels of symbolic links";
+        let why = "its configuration cannot be read: cannot read /etc/pve/qemu-server/112.conf: Too many levels of symbolic links";
         assert!(all[1].notes[0].starts_with(why), "{:?}", all[1].notes);
     }
 

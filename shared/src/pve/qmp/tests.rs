@@ -86,7 +86,7 @@ fn no_socket_and_no_listener_are_told_apart() {
     assert_eq!(open(&host, 5000).unwrap_err(), Trouble::Refused, "what runs cannot be seen");
     let process = host.proc().join("4711");
     std::fs::create_dir_all(&process).unwrap();
-    let line = "/usr/bin/kvm\0-id\0275\0-pidfile\0/var/run/qemu-server/275.pid\0";
+    let line = "/usr/bin/kvm\0-id\x00275\0-pidfile\0/var/run/qemu-server/275.pid\0";
     std::fs::write(process.join("cmdline"), line).unwrap();
     std::fs::write(process.join("stat"), "4711 (kvm) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 4 0 1000\n").unwrap();
     let alive = open(&host, 5000).unwrap_err();
