@@ -1,4 +1,5 @@
 # A process of the host that has the GPU open: named, and nothing written; --force proceeds.
+# kernel: 6.1
 card=$(cd "$DEV/$GPU/drm" && echo card?)
 hold_open "/dev/dri/$card"
 snapshot_state

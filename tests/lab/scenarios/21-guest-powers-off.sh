@@ -1,4 +1,5 @@
 # The guest powers itself off, then QEMU is killed: only post-stop comes, from qmeventd.
+# kernel: 6.1
 gpu_vm 111
 snapshot_neighbour
 for signal in TERM KILL; do

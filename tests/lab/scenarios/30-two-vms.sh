@@ -1,4 +1,5 @@
 # Two VMs with one GPU: the second start is refused, names the first, and leaves everything alone.
+# kernel: 6.1
 gpu_vm 111
 gpu_vm 112
 expect_exit 0 qm start 111

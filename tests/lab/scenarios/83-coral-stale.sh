@@ -1,4 +1,5 @@
 # The stale handle: found although guest and QEMU both say that all is well, and cured without a reboot.
+# kernel: 6.12
 # timeout: 300
 finds() {
     expect_exit "$1" coral-check --vm 275 --json --timeout 80s

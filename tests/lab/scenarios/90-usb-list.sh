@@ -1,4 +1,5 @@
 # usb-reset list, targets that make no sense, and dry runs: nothing changes.
+# kernel: 6.1
 # shellcheck source=tests/lab/reset.sh
 . "$LAB/reset.sh"
 usb_ground

@@ -1,4 +1,5 @@
 # What somebody uses is not reset: exit 5, it is named, and it goes on working.
+# kernel: 6.1
 # timeout: 120
 # shellcheck source=tests/lab/reset.sh
 . "$LAB/reset.sh"

@@ -1,4 +1,5 @@
 # Several callers at once: one after the other, or exit 3; the port is on at the end.
+# kernel: 6.1
 # timeout: 120
 # shellcheck source=tests/lab/reset.sh
 . "$LAB/reset.sh"
