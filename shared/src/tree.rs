@@ -63,11 +63,10 @@ pub fn target(path: &Path) -> io::Result<Cow<'_, Path>> {
 
 /// The place of a path's last name, which may be a link or nothing yet: for what makes, replaces or removes it.
 pub fn entry(path: &Path) -> io::Result<Cow<'_, Path>> {
-    let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return target(path) };
-    match split(path) {
-        Some((_, rest)) if rest.as_os_str().is_empty() => target(path),
-        Some(_) => Ok(Cow::Owned(target(dir)?.join(name))),
-        None => Ok(Cow::Borrowed(path)),
+    let Some((_, rest)) = split(path) else { return Ok(Cow::Borrowed(path)) };
+    match (path.parent(), path.file_name()) {
+        (Some(dir), Some(name)) if !rest.as_os_str().is_empty() => Ok(Cow::Owned(target(dir)?.join(name))),
+        _ => target(path),
     }
 }
 
