@@ -77,7 +77,7 @@ play_block() {
         if [[ $command == *'# until Ctrl-C'* ]]; then
             bash -c "exec $command" >"$SCRATCH/runs" 2>&1 </dev/null &
             pids+=($!)
-            wait_for 10 test -s "$SCRATCH/runs" || fail "$PAGE: it says nothing: $command"
+            wait_for 20 grep -q 'listening on' "$SCRATCH/runs" || fail "$PAGE: '$command' does not listen: $(<"$SCRATCH/runs")"
             continue
         fi
         printf '$ %s\n' "$command" >>"$OUTPUT"

@@ -24,7 +24,12 @@ prepare_serving() {
     settings '[probe]' 'fast = "1s"' 'deep = "1s"'
     vm-probe serve >/run/lab/log/serve 2>&1 &
     daemon=$!
-    ready() { [[ $(curl -sS -m 5 http://127.0.0.1:8080/metrics 2>&1) == *'vm_probe_status{vmid="112"} 4'* ]]; }
+    # Each is judged for itself, 111 perhaps last.
+    ready() {
+        local said
+        said=$(curl -sS -m 5 http://127.0.0.1:8080/metrics 2>&1)
+        [[ $said == *'vm_probe_status{vmid="111"} 0'* && $said == *'vm_probe_status{vmid="112"} 4'* ]]
+    }
     wait_for 20 ready || fail "it does not get ready: $(</run/lab/log/serve)"
 }
 # The page asks for a record, so the daemon has to have one: more than the reading with which it begins.
