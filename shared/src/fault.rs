@@ -33,11 +33,13 @@ pub struct Fault {
     pub what: String,
     /// What to do next, if there is something to do.
     pub next: Option<String>,
+    /// Whether only this way is barred, so that another may still be tried.
+    pub this_way_only: bool,
 }
 
 impl Fault {
     fn new(code: Code, what: impl Into<String>) -> Self {
-        Self { code, what: what.into(), next: None }
+        Self { code, what: what.into(), next: None, this_way_only: false }
     }
 
     /// A problem was found or the operation failed (exit 1).
@@ -69,6 +71,13 @@ impl Fault {
     #[must_use]
     pub fn next(mut self, next: impl Into<String>) -> Self {
         self.next = Some(next.into());
+        self
+    }
+
+    /// Only this way is barred: another may still be tried.
+    #[must_use]
+    pub fn this_way_only(mut self) -> Self {
+        self.this_way_only = true;
         self
     }
 

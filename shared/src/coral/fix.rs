@@ -81,10 +81,9 @@ pub fn cure(session: &Session, wanted: &Wanted, patient: &mut Patient, force: bo
 }
 
 /// Whether after this nothing else is to be tried. Not where a re-plug is refused for the place that the device has in QEMU,
-/// which a reset from outside keeps, and a reboot as well: then that is what it names.
+/// which a reset from outside keeps, and a reboot as well.
 pub(super) fn ends_it(fault: &Fault) -> bool {
-    let rebooting = || fault.next.as_ref().is_some_and(|next| next.starts_with("qm reboot"));
-    fault.code != Code::Problem && !(fault.code == Code::Refused && rebooting())
+    fault.code != Code::Problem && !fault.this_way_only
 }
 
 /// One recovery: when it began, what was found then, and how much had been done before.
@@ -152,12 +151,8 @@ fn climb_one(session: &Session, patient: &Patient, rung: Rung) -> Result<Outcome
 }
 
 pub(super) fn fault_of(error: &anyhow::Error) -> Fault {
-    let mut fault = Fault::problem(format!("{error:#}"));
-    if let Some(inner) = Fault::of(error) {
-        fault.code = inner.code;
-        fault.next.clone_from(&inner.next);
-    }
-    fault
+    let what = format!("{error:#}");
+    Fault::of(error).map_or_else(|| Fault::problem(&what), |inner| Fault { what: what.clone(), ..inner.clone() })
 }
 
 /// Looks again, for at most `settle` as long as something curable is found.

@@ -159,7 +159,7 @@ mod tests {
         for (fault, keeps) in [
             (Fault::problem("QEMU has not opened it"), false),
             // No place of its own in QEMU: a re-plug is refused, and a reboot is what it names.
-            (Fault::refused("is on the bus \"uhci.0\"").next("qm reboot 275"), false),
+            (Fault::refused("is on the bus \"uhci.0\"").this_way_only(), false),
             (Fault::refused("the VM is paused").next("qm resume 275"), true),
             (Fault::busy("the VM is locked (backup)"), true),
             (Fault::wedged("no answer").next("qm reboot 275"), true),

@@ -165,6 +165,7 @@ fn known(passed: &Passed, seen: &Seen) -> Result<Options> {
     };
     Fault::refused(format!("{} {why}; nothing was changed", title(passed)))
         .next(format!("qm reboot {}", passed.vmid))
+        .this_way_only()
         .fail()
 }
 

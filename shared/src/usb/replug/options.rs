@@ -120,7 +120,7 @@ pub(super) fn as_pve_would(monitor: &mut Monitor, passed: &Passed) -> Result<Opt
     let (vmid, key) = (passed.vmid, &passed.usb.key);
     let refuse = |why: String| {
         let what = format!("{} is not in QEMU, and {why}; nothing was changed", title(passed));
-        Fault::refused(what).next(format!("qm reboot {vmid}")).fail()
+        Fault::refused(what).next(format!("qm reboot {vmid}")).this_way_only().fail()
     };
     let controller = kind_of(monitor, "xhci").map_err(|trouble| trouble.fault(vmid, "asking for its controllers"))?;
     if controller.as_deref() != Some(XHCI) {
