@@ -50,13 +50,12 @@ pub fn belongs(session: &Session, unit: &Unit, record: &Record, world: &World, s
         let vmid = record.vmid.unwrap_or_default();
         return Belongs { side: Side::Vfio, why: format!("VM {vmid} is being started (pid {pid} holds its lock)") };
     }
-    let mut rest = at_rest(session, unit, record);
+    let unknown = world.blind.as_ref().map(|blind| format!("whether a VM runs with it is not known: {blind}"));
+    let unused = unknown.as_deref().unwrap_or(NO_VM);
+    let rest = unless_used(session, unit, record, unused);
     if rest.side == Side::Vfio && state == State::Host {
         // Policies say what stays on vfio-pci; nothing but a VM takes a working GPU from the host.
-        rest = Belongs { side: Side::Host, why: format!("it works on the host and {NO_VM}") };
-    }
-    if let Some(blind) = &world.blind {
-        rest.why = rest.why.replace(NO_VM, &format!("whether a VM runs with it is not known: {blind}"));
+        return Belongs { side: Side::Host, why: format!("it works on the host and {unused}") };
     }
     rest
 }
@@ -65,6 +64,11 @@ const NO_VM: &str = "no VM runs with it";
 
 /// Where a unit belongs while no VM uses it: the policy `return`.
 pub fn at_rest(session: &Session, unit: &Unit, record: &Record) -> Belongs {
+    unless_used(session, unit, record, NO_VM)
+}
+
+/// The same; `unused` is what is known of its use, in words.
+fn unless_used(session: &Session, unit: &Unit, record: &Record, unused: &str) -> Belongs {
     let policy = session.config.device(unit.address).back.unwrap_or_default();
     let moved_from_host = record.originals.values().any(|original| original.driver.is_some());
     let (side, why) = match policy {
@@ -76,7 +80,7 @@ pub fn at_rest(session: &Session, unit: &Unit, record: &Record) -> Belongs {
             None if is_blacklisted(session, unit) => {
                 (Side::Vfio, "every driver that knows it is blacklisted in modprobe.d".into())
             }
-            None => (Side::Host, NO_VM.into()),
+            None => (Side::Host, unused.into()),
         },
     };
     Belongs { side, why }
@@ -105,8 +109,8 @@ pub fn being_changed(session: &Session, unit: &Unit, world: &World) -> Option<i3
     resting.find_map(|vm| pve::config_lock::locked_by(&session.host, vm.vmid))
 }
 
-/// The host driver of each function: configured (for the slot only that of the display), else the one it has, else what it was before, else what it last worked
-/// with, else what its modalias names.
+/// The host driver of each function: configured (for the slot only that of the display), else the one it has, else what it
+/// was before, else what it last worked with, else what its modalias names.
 pub fn wanted_drivers(session: &Session, unit: &Unit, record: &Record, seen: &[Function]) -> Result<WantedDrivers> {
     let baseline = Baseline::load(&session.host, unit);
     let mut wanted = BTreeMap::new();

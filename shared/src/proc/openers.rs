@@ -235,26 +235,4 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         assert!(openers(&Host::new(root.path()), &[]).blind.is_some());
     }
-
-    /// Not a check but a measurement: `cargo test --release -- --ignored --nocapture two_thousand`.
-    #[test]
-    #[ignore = "makes 2,000 processes"]
-    fn two_thousand_processes_with_twenty_thousand_files() {
-        let script =
-            "exec 3</dev/zero 4</dev/zero 5</etc/passwd 6</etc/passwd 7</dev/null 8<. 9</dev/zero; exec sleep 60";
-        let spawn = |_| Command::new("bash").args(["-c", script]).spawn().unwrap();
-        let mut children: Vec<_> = (0..2000).map(spawn).collect();
-        std::thread::sleep(std::time::Duration::from_secs(8));
-        let wanted = [device(1, 7, "/dev/full"), device(226, 0, "/dev/dri/card0")];
-        let times = (0..10).map(|_| {
-            let start = std::time::Instant::now();
-            let _ = openers(&Host::default(), &wanted);
-            start.elapsed()
-        });
-        println!("{:?}", times.collect::<Vec<_>>());
-        for child in &mut children {
-            child.kill().unwrap();
-            child.wait().unwrap();
-        }
-    }
 }
