@@ -212,8 +212,7 @@ fn guarded_read(
     if !wedged.is_empty() {
         return Ok(None);
     }
-    let patience = deadline.within(PATIENCE);
-    match access.read(path, length, &patience)? {
+    match access.read(path, length, PATIENCE, deadline)? {
         Answer::Done(bytes) => Ok(Some(bytes)),
         Answer::Failed(_) | Answer::Died => Ok(None),
         Answer::Stuck => {

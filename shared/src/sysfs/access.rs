@@ -3,7 +3,7 @@
 use super::{Answer, Did, Step, Worker, step};
 use crate::{deadline::Deadline, failpoint, host::Host, lock::Locks, tree};
 use anyhow::{Context, Result};
-use std::{fs::File, io::Read, os::unix::fs::OpenOptionsExt, path::Path};
+use std::{fs::File, io::Read, os::unix::fs::OpenOptionsExt, path::Path, time::Duration};
 
 /// Reads and writes attributes under the locks of the operation.
 #[derive(Debug)]
@@ -46,10 +46,10 @@ impl Access {
         Ok(done.map_or_else(Answer::Failed, Answer::Done))
     }
 
-    /// Reads the first `length` bytes of an attribute that may block.
-    pub fn read(&mut self, path: &Path, length: u16, deadline: &Deadline) -> Result<Answer> {
+    /// Reads the first `length` bytes of an attribute that may block, which it is told to do after `patience`.
+    pub fn read(&mut self, path: &Path, length: u16, patience: Duration, deadline: &Deadline) -> Result<Answer> {
         if self.live {
-            return Ok(self.worker()?.read(path, length, deadline));
+            return Ok(self.worker()?.read(path, length, patience, deadline));
         }
         let mut data = Vec::new();
         let mut options = File::options();

@@ -6,7 +6,12 @@
 //! The caller stops waiting instead; the worker ends by itself once the kernel lets go and it finds its socket closed.
 
 use super::step::{self, Step, write_once};
-use crate::{deadline::Deadline, failpoint, host::names};
+use crate::{
+    deadline::Deadline,
+    failpoint,
+    host::{Host, names},
+    proc,
+};
 use anyhow::{Context, Result};
 use nix::{
     sys::{
@@ -52,6 +57,8 @@ pub struct Worker {
 
 /// Larger than any request or answer: a page of an attribute, a path.
 const PACKET: usize = 16 * 1024;
+/// How long one that gets no processor is given before it is looked at again.
+const TURN: Duration = Duration::from_millis(100);
 
 impl Worker {
     /// Starts it. It keeps the descriptors in `locks` open, and nothing else of the caller's.
@@ -96,9 +103,27 @@ impl Worker {
         self.ask(&[b"W", path.as_os_str().as_bytes(), b"\0", value.as_bytes()].concat(), deadline, true)
     }
 
-    /// Reads the first `length` bytes of an attribute.
-    pub fn read(&mut self, path: &Path, length: u16, deadline: &Deadline) -> Answer {
-        self.ask(&[b"R", length.to_le_bytes().as_slice(), path.as_os_str().as_bytes()].concat(), deadline, false)
+    /// Reads the first `length` bytes of an attribute, for `patience`; until the deadline where the worker does not wait but
+    /// got no processor so long: that a machine is too busy says nothing of the device.
+    pub fn read(&mut self, path: &Path, length: u16, patience: Duration, deadline: &Deadline) -> Answer {
+        if self.stuck {
+            return Answer::Stuck;
+        }
+        let request = [b"R", length.to_le_bytes().as_slice(), path.as_os_str().as_bytes()].concat();
+        let mut answer = self.ask(&request, &deadline.within(patience), false);
+        let mut waits = false;
+        while matches!(answer, Answer::Stuck) && !waits && !deadline.expired() {
+            // Looked at before the last time that it may answer: one that has answered waits as well.
+            waits = self.waits();
+            answer = self.answer(&deadline.within(TURN));
+        }
+        self.stuck = matches!(answer, Answer::Stuck);
+        answer
+    }
+
+    /// Whether the kernel lets it wait, as against one that could run or was stopped.
+    fn waits(&self) -> bool {
+        proc::state(&Host::default(), self.pid).is_none_or(|state| matches!(state, 'D' | 'S'))
     }
 
     /// Takes steps in order, to their end also when the caller is gone or has stopped waiting; the answer is what came of each.
@@ -112,7 +137,18 @@ impl Worker {
         if self.stuck {
             return Answer::Stuck;
         }
-        match self.exchange(request, deadline, writes) {
+        if let Err(error) = self.socket.write_all(request) {
+            return self.broke(error);
+        }
+        if writes {
+            failpoint::write_handed_over();
+        }
+        self.answer(deadline)
+    }
+
+    /// The answer to what was asked last.
+    fn answer(&mut self, deadline: &Deadline) -> Answer {
+        match self.receive(deadline) {
             Ok(Some(answer)) if answer.len() >= 4 => {
                 let (errno, data) = answer.split_at(4);
                 match i32::from_le_bytes([errno[0], errno[1], errno[2], errno[3]]) {
@@ -125,10 +161,14 @@ impl Worker {
                 self.stuck = true;
                 Answer::Stuck
             }
-            Err(e) if e.kind() == io::ErrorKind::BrokenPipe || e.kind() == io::ErrorKind::ConnectionReset => {
-                self.died()
-            }
-            Err(e) => Answer::Failed(e),
+            Err(error) => self.broke(error),
+        }
+    }
+
+    fn broke(&mut self, error: io::Error) -> Answer {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => self.died(),
+            _ => Answer::Failed(error),
         }
     }
 
@@ -142,11 +182,7 @@ impl Worker {
         self.dead
     }
 
-    fn exchange(&mut self, request: &[u8], deadline: &Deadline, writes: bool) -> io::Result<Option<Vec<u8>>> {
-        self.socket.write_all(request)?;
-        if writes {
-            failpoint::write_handed_over();
-        }
+    fn receive(&mut self, deadline: &Deadline) -> io::Result<Option<Vec<u8>>> {
         let mut answer = vec![0; PACKET];
         loop {
             self.socket.set_read_timeout(Some(deadline.remaining().max(Duration::from_millis(1))))?;
@@ -229,7 +265,10 @@ fn read_some(path: &Path, length: &[u8]) -> io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nix::sys::signal::{Signal, kill};
     use std::{ffi::CString, time::Instant};
+
+    const LONG: Duration = Duration::from_secs(5);
 
     fn soon() -> Deadline {
         Deadline::after(Duration::from_secs(5))
@@ -242,7 +281,7 @@ mod tests {
         fs::write(&file, "").unwrap();
         let mut worker = Worker::start(&[]).unwrap();
         assert!(matches!(worker.write(&file, "vfio-pci", &soon()), Answer::Done(_)));
-        assert!(matches!(worker.read(&file, 4096, &soon()), Answer::Done(data) if data == b"vfio-pci"));
+        assert!(matches!(worker.read(&file, 4096, LONG, &soon()), Answer::Done(data) if data == b"vfio-pci"));
         let Answer::Failed(error) = worker.write(&dir.path().join("absent"), "1", &soon()) else { panic!("no error") };
         assert_eq!(error.raw_os_error(), Some(nix::libc::ENOENT));
     }
@@ -258,12 +297,53 @@ mod tests {
         let answer = worker.write(&fifo, "x", &Deadline::after(Duration::from_millis(50)));
         assert!(matches!(answer, Answer::Stuck));
         assert!(begin.elapsed() < Duration::from_secs(2));
-        assert!(matches!(worker.read(&fifo, 1, &soon()), Answer::Stuck), "a stuck worker answers nothing more");
+        assert!(matches!(worker.read(&fifo, 1, LONG, &soon()), Answer::Stuck), "a stuck worker answers nothing more");
         let pid = worker.pid();
         drop(worker);
         assert!(Path::new(&format!("/proc/{pid}")).exists(), "it is never signalled");
         // Letting it go ends it.
         let path = CString::new(fifo.as_os_str().as_bytes()).unwrap();
         drop(fs::File::open(OsStr::from_bytes(path.as_bytes())).unwrap());
+    }
+
+    #[test]
+    fn one_that_gets_no_processor_is_not_taken_for_stuck() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("config");
+        fs::write(&file, "here").unwrap();
+        let mut worker = Worker::start(&[]).unwrap();
+        let pid = Pid::from_raw(worker.pid());
+        let short = Duration::from_millis(50);
+        kill(pid, Signal::SIGSTOP).unwrap();
+        let begin = Instant::now();
+        assert!(
+            matches!(worker.read(&file, 4, short, &Deadline::after(2 * TURN)), Answer::Stuck),
+            "the deadline holds"
+        );
+        assert!(begin.elapsed() < Duration::from_secs(2));
+        kill(pid, Signal::SIGCONT).unwrap();
+
+        let mut worker = Worker::start(&[]).unwrap();
+        let pid = Pid::from_raw(worker.pid());
+        kill(pid, Signal::SIGSTOP).unwrap();
+        let later = std::thread::spawn(move || {
+            std::thread::sleep(6 * TURN);
+            kill(pid, Signal::SIGCONT).unwrap();
+        });
+        assert!(matches!(worker.read(&file, 4, short, &soon()), Answer::Done(data) if data == b"here"));
+        later.join().unwrap();
+    }
+
+    #[test]
+    fn a_read_that_waits_is_left_behind_at_the_end_of_its_patience() {
+        let dir = tempfile::tempdir().unwrap();
+        let fifo = dir.path().join("driver_override");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let mut worker = Worker::start(&[]).unwrap();
+        let begin = Instant::now();
+        let patience = Duration::from_millis(50);
+        assert!(matches!(worker.read(&fifo, 4, patience, &Deadline::after(10 * LONG)), Answer::Stuck));
+        assert!(begin.elapsed() < LONG && worker.is_stuck());
+        drop(fs::File::options().write(true).open(&fifo).unwrap());
     }
 }

@@ -159,7 +159,7 @@ fn failed<T>(what: &str) -> Result<T> {
 
 /// Whether an attribute that the kernel reads under a lock reads like this.
 pub(super) fn reads(access: &mut Access, path: &Path, value: &str, deadline: &Deadline) -> Result<bool> {
-    Ok(match access.read(path, 16, deadline)? {
+    Ok(match access.read(path, 16, deadline.remaining(), deadline)? {
         Answer::Done(text) => text.trim_ascii() == value.as_bytes(),
         Answer::Failed(_) => false,
         Answer::Stuck | Answer::Died => {
