@@ -61,22 +61,25 @@ pub fn append(session: &Session, entry: &Entry) {
     }
 }
 
-/// Every recovery that is on the books, oldest first, and how many lines there are no sense in. That it cannot be read is not
-/// the same as none.
+/// Every recovery that is on the books, oldest first, and how many lines there are no sense in. That it cannot be read, or
+/// no line of it, is not the same as none.
 pub fn read(host: &Host) -> Result<(Vec<Entry>, usize)> {
     let path = path(host);
+    let shown = host.shown(&path);
+    let unknown = |why: &str| {
+        let what = format!("what was done is not known: {shown}{why}");
+        Fault::problem(what).next(format!("ls -l {shown}")).fail()
+    };
     let text = match read_if_there(&path) {
         Ok(text) => text.unwrap_or_default(),
-        Err(error) => {
-            let shown = host.shown(&path);
-            return Fault::problem(format!("{shown}: {error}: what was done is not known"))
-                .next(format!("ls -l {shown}"))
-                .fail();
-        }
+        Err(error) => return unknown(&format!(": {error}")),
     };
     let entries: Vec<Entry> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let lines = text.lines().filter(|line| !line.trim().is_empty()).count();
-    let damaged = lines.saturating_sub(entries.len());
+    if entries.is_empty() && lines > 0 {
+        return unknown(" is damaged: there is no sense in any line of it");
+    }
+    let damaged = lines - entries.len();
     Ok((entries, damaged))
 }
 
@@ -199,6 +202,9 @@ mod tests {
         fs::write(&path, format!("{line}\n{{\"at\":\n\n{line}\n")).unwrap();
         let (entries, damaged) = read(&host).unwrap();
         assert_eq!((entries.len(), damaged), (2, 1));
+        fs::write(&path, "nothing of ours\n").unwrap();
+        let error = read(&host).unwrap_err();
+        assert!(error.to_string().ends_with("is damaged: there is no sense in any line of it"), "{error:#}");
         fs::remove_file(&path).unwrap();
         fs::create_dir(&path).unwrap();
         let error = read(&host).unwrap_err();
