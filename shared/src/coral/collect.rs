@@ -1,24 +1,26 @@
 //! Looks at the host, the configurations, QEMU and the guests, and sorts what is seen by Coral.
 
+mod assign;
+
+pub(super) use assign::held;
+
 use super::{
     absent::Looked,
     evidence::{Evidence, Form, Guest, HandleSide, VmSide},
     guests::Questions,
     host_side,
     lines::{Line, lines},
-    pcie, seen, whole,
+    pcie, whole,
 };
 use crate::{
     fault::Fault,
     host::Host,
     pve::{self, VmConfig},
     session::Session,
-    usb::{
-        Passed, UsbDevice,
-        handle::{Handle, handle},
-    },
+    usb::{Passed, UsbDevice},
 };
 use anyhow::Result;
+use assign::{candidates, is_of, keep_vm, present, share};
 
 /// How many resets an hour are no fault unless somebody says otherwise.
 pub const RESETS_ALLOWED: u32 = 10;
@@ -159,44 +161,6 @@ fn configurations(host: &Host, wanted: &Wanted) -> Result<Configurations> {
     Ok(Configurations { configs, problems, unread })
 }
 
-/// Whether a line is known to be about this Coral, or may be.
-fn is_of(case: &Case, line: &Line<'_>) -> bool {
-    let evidence = &case.evidence;
-    let same = |vm: &VmSide| vm.vmid == line.config.vmid && vm.key == line.passed.usb.key;
-    evidence.host.is_some() && evidence.vms.iter().chain(&evidence.candidates).chain(&evidence.given_to).any(same)
-}
-
-/// Of the only Coral that no VM is given: those that name a socket which is empty. Who has it open is who means it.
-fn candidates(host: &Host, wanted: &Wanted, lines: &[Line<'_>], all: &[UsbDevice<'_>], case: &Case) -> Vec<VmSide> {
-    let evidence = &case.evidence;
-    let spare = |coral: &&UsbDevice<'_>| !lines.iter().any(|line| line.means(coral) || line.meant(coral));
-    let only = all.iter().filter(spare).count() == 1;
-    let Some(side) = evidence.host.as_ref().filter(|_| only && evidence.vms.is_empty() && evidence.given_to.is_empty())
-    else {
-        return Vec::new();
-    };
-    let holder = side.holders.iter().find_map(|holder| holder.vmid);
-    let may_mean_it = |line: &&Line<'_>| {
-        let vmid = line.config.vmid;
-        line.form == Form::Port
-            && wanted.vm.is_none_or(|asked| asked == vmid)
-            && holder.is_none_or(|holder| holder == vmid)
-            && line.port().is_some_and(|port| !UsbDevice::new(host, port).exists())
-    };
-    lines.iter().filter(may_mean_it).map(|line| line.vm_side(host, false)).collect()
-}
-
-/// Leaves out what other VMs are given.
-fn keep_vm(case: &mut Case, vmid: u32) {
-    let passed = std::mem::take(&mut case.passed);
-    let pairs = std::mem::take(&mut case.evidence.vms).into_iter().zip(passed);
-    let (own, others): (Vec<_>, Vec<_>) = pairs.partition(|(vm, _)| vm.vmid == vmid);
-    (case.evidence.vms, case.passed) = own.into_iter().unzip();
-    if case.evidence.vms.is_empty() {
-        case.evidence.given_to = others.into_iter().map(|(vm, _)| vm).collect();
-    }
-}
-
 fn free_key(config: &VmConfig) -> Option<String> {
     let free = |key: &String| config.usb.iter().all(|usb| usb.key != *key);
     (0..pve::usb::MAX).map(|n| format!("usb{n}")).find(free)
@@ -213,91 +177,6 @@ fn refuse_other(host: &Host, port: &str) -> Result<()> {
         Some(id) => Fault::refused(format!("{port} is {id}, no Coral"))
             .next("coral-check   finds the Corals of this host")
             .fail(),
-    }
-}
-
-/// A Coral with the lines that mean it; of a VM that names it several times, the line that fits best counts.
-fn present(coral: &UsbDevice<'_>, all: &[UsbDevice<'_>], lines: &[Line<'_>], qemus: &[i32]) -> Option<Case> {
-    let host = coral.host;
-    let mut side = host_side::look(coral, all)?;
-    let anybody = |line: &Line<'_>| all.iter().any(|other| line.means(other));
-    let lost = seen::ports(host);
-    // A port that is empty now and had a Coral: it was plugged in elsewhere, as long as there is only one to mistake.
-    let moved = |line: &Line<'_>| {
-        let empty = line.port().filter(|port| !UsbDevice::new(host, port.as_str()).exists());
-        empty.is_some_and(|port| all.len() == 1 && lost.contains(&port))
-    };
-    // An id that no Coral carries now was that of one which nobody else is given, if there is such a one.
-    let spare = |coral: &UsbDevice<'_>| !lines.iter().any(|line| line.means(coral));
-    let may_be_its = |line: &Line<'_>| line.port().is_some() || spare(coral) || !all.iter().any(spare);
-    let fits = |line: &Line<'_>| match line.means(coral) {
-        true => Some(true),
-        false if !anybody(line) && ((line.meant(coral) && may_be_its(line)) || moved(line)) => Some(false),
-        false => None,
-    };
-    let mut found: Vec<_> = lines.iter().filter_map(|line| Some((fits(line)?, line))).collect();
-    // With several Corals, lines by id may be for one each.
-    let only = |(fits, line): &&(bool, &Line<'_>)| if line.form == Form::Port { *fits } else { all.len() == 1 };
-    let keys: Vec<_> = found.iter().filter(only).map(|(_, line)| (line.config.vmid, &line.passed.usb)).collect();
-    found.sort_by_key(|(fits, line)| (line.config.vmid, !fits, line.form));
-    found.dedup_by_key(|(_, line)| line.config.vmid);
-    let mut vms: Vec<_> = found
-        .iter()
-        .map(|(fits, line)| {
-            let mut vm = line.vm_side(host, *fits);
-            vm.handle = held(host, &vm, Some(coral));
-            let own = keys.iter().filter(|(vmid, _)| *vmid == vm.vmid);
-            vm.lines = own.map(|(_, usb)| (usb.key.clone(), usb.usb3)).collect();
-            (vm, Some(line.passed.clone()))
-        })
-        .collect();
-    // Where no QEMU has it, somebody else may.
-    let everybody = vms.iter().all(|(vm, _)| vm.handle != HandleSide::Live);
-    side.holders = host_side::holders(coral, qemus, everybody);
-    vms.sort_by_key(|(vm, _)| (rank(vm), vm.vmid));
-    let (vms, passed) = vms.into_iter().unzip();
-    Some(Case { evidence: Evidence { host: Some(side), vms, ..Evidence::default() }, passed })
-}
-
-/// The one that holds it comes first, then those that run.
-fn rank(vm: &VmSide) -> u8 {
-    match (&vm.handle, vm.pid) {
-        (HandleSide::Live, _) => 0,
-        (HandleSide::Stale(_), _) => 1,
-        (_, Some(_)) => 2,
-        (_, None) => 3,
-    }
-}
-
-pub(super) fn held(host: &Host, vm: &VmSide, coral: Option<&UsbDevice<'_>>) -> HandleSide {
-    let Some(pid) = vm.pid else { return HandleSide::None };
-    match handle(host, pid, coral) {
-        Handle::Live => HandleSide::Live,
-        Handle::Stale(what) => HandleSide::Stale(what),
-        Handle::None => HandleSide::None,
-        Handle::Unknown(why) => HandleSide::Unknown(why),
-    }
-}
-
-/// One line by id takes one of several Corals that carry it: those that the VM did not take are not given to it.
-fn share(cases: &mut [Case]) {
-    let taken = |cases: &[Case], vm: &VmSide| {
-        let same = |other: &&VmSide| other.vmid == vm.vmid && other.key == vm.key && other.handle == HandleSide::Live;
-        cases.iter().flat_map(|case| &case.evidence.vms).any(|other| same(&other))
-    };
-    let before = cases.to_vec();
-    for case in cases.iter_mut() {
-        let Evidence { vms, .. } = &mut case.evidence;
-        let keep: Vec<_> = vms.iter().map(|vm| vm.handle == HandleSide::Live || !taken(&before, vm)).collect();
-        let mut kept = keep.iter();
-        vms.retain(|_| *kept.next().unwrap_or(&true));
-        let mut kept = keep.iter();
-        case.passed.retain(|_| *kept.next().unwrap_or(&true));
-    }
-    let after = cases.to_vec();
-    let has = |case: &&Case, vmid: u32| case.evidence.vms.iter().any(|vm| vm.vmid == vmid);
-    for vm in cases.iter_mut().flat_map(|case| &mut case.evidence.vms) {
-        vm.given = after.iter().filter(|case| has(case, vm.vmid)).count();
     }
 }
 
@@ -321,6 +200,7 @@ fn ask(session: &Session, wanted: &Wanted, configs: &[VmConfig], cases: &mut [Ca
         }
     }
     let answers = questions.answers();
+    answers.told.iter().for_each(|text| session.log.detail(text));
     let running = cases.iter_mut().flat_map(|case| &mut case.evidence.vms).filter(|vm| vm.pid.is_some());
     for vm in running {
         vm.guest = if wanted.ask_guests { answers.guest(vm.vmid) } else { Guest::NotAsked };

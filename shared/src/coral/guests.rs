@@ -29,12 +29,32 @@ enum Answer {
     Qemu(u32, String, Result<QemuSide, String>),
 }
 
+impl Answer {
+    fn text(&self) -> String {
+        match self {
+            Self::Guest(vmid, Guest::Lists(ids)) if ids.is_empty() => format!("VM {vmid}: the guest lists no Coral"),
+            Self::Guest(vmid, Guest::Lists(ids)) => {
+                let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
+                format!("VM {vmid}: the guest lists {}", ids.join(", "))
+            }
+            Self::Guest(vmid, Guest::Unknown(why)) => format!("VM {vmid}: the guest: {why}"),
+            Self::Guest(vmid, Guest::NoAgent | Guest::NotAsked) => format!("VM {vmid}: the guest has no agent to ask"),
+            Self::Qemu(vmid, key, Ok(QemuSide { exists: false, .. })) => format!("VM {vmid}: QEMU has no {key}"),
+            Self::Qemu(vmid, key, Ok(QemuSide { attached, options, .. })) => {
+                let attached = attached.map_or("perhaps attached", |yes| if yes { "attached" } else { "not attached" });
+                format!("VM {vmid}: QEMU has {key}, {attached}: {options}")
+            }
+            Self::Qemu(vmid, key, Err(why)) => format!("VM {vmid}: QEMU does not tell of {key}: {why}"),
+        }
+    }
+}
+
 /// Questions under way.
 pub(super) struct Questions {
     host: Host,
     until: Deadline,
-    sender: Sender<Answer>,
-    receiver: Receiver<Answer>,
+    sender: Sender<(Answer, Duration)>,
+    receiver: Receiver<(Answer, Duration)>,
     open: usize,
 }
 
@@ -44,6 +64,8 @@ pub(super) struct Answers {
     guests: HashMap<u32, Guest>,
     qemus: HashMap<(u32, String), Result<QemuSide, String>>,
     budget: Duration,
+    /// Who was asked, how long it took and what came of it, in words.
+    pub told: Vec<String>,
 }
 
 impl Questions {
@@ -84,9 +106,10 @@ impl Questions {
 
     fn ask(&mut self, question: impl FnOnce() -> Vec<Answer> + Send + 'static) {
         let sender = self.sender.clone();
+        let begun = Instant::now();
         let asked = thread::Builder::new().spawn(move || {
             for answer in question() {
-                let _ = sender.send(answer);
+                let _ = sender.send((answer, begun.elapsed()));
             }
         });
         self.open += usize::from(asked.is_ok());
@@ -101,12 +124,14 @@ impl Questions {
         if open == 0 {
             return answers;
         }
-        while let Ok(answer) = receiver.recv_timeout(until.remaining()) {
+        while let Ok((answer, took)) = receiver.recv_timeout(until.remaining()) {
+            answers.told.push(format!("{}, after {} ms", answer.text(), took.as_millis()));
             match answer {
                 Answer::Guest(vmid, guest) => drop(answers.guests.insert(vmid, guest)),
                 Answer::Qemu(vmid, key, told) => drop(answers.qemus.insert((vmid, key), told)),
             }
         }
+        answers.told.sort_unstable();
         answers
     }
 }
