@@ -32,6 +32,15 @@ pub struct Evidence {
     pub resets_allowed: u32,
 }
 
+impl Evidence {
+    /// The bus-port where one is missing because its controller died, and that controller.
+    pub fn below_dead_controller(&self) -> Option<(&str, &str)> {
+        let died = self.host.is_none() && self.events.as_ref().is_some_and(|events| events.controller_died > 0);
+        let Missed { port, controller, .. } = &self.missed;
+        Some((port.as_deref()?, controller.as_deref()?)).filter(|_| died)
+    }
+}
+
 /// Where a Coral is looked for that the host does not list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Missed {

@@ -40,7 +40,7 @@ pub fn left(evidence: &Evidence, findings: &[Finding], tried: bool) -> Vec<Left>
 /// Why there is no cure; `None` where there is one.
 fn why(evidence: &Evidence, finding: &Finding) -> Option<&'static str> {
     Some(match finding.state {
-        State::HostAbsent if finding.next.as_ref().is_some_and(|next| next.contains("--controller ")) => {
+        State::HostAbsent if evidence.below_dead_controller().is_some() => {
             "a controller is reset with all that hangs on it"
         }
         State::HostAbsent => "what is not there cannot be cured",

@@ -81,19 +81,13 @@ fn keeps_out(evidence: &Evidence, vm: &VmSide) -> Option<String> {
 pub fn offers(evidence: &Evidence, findings: &[Finding]) -> Vec<Offer> {
     let has = |state| findings.iter().any(|finding| finding.state == state);
     let mut offers = Vec::new();
-    let missed = &evidence.missed;
-    let died = evidence.events.as_ref().is_some_and(|events| events.controller_died > 0);
-    let place = match &evidence.host {
-        Some(host) if has(State::Hung) => Some((&host.port, host.controller.as_ref(), &host.controller_driver)),
-        None if died && has(State::HostAbsent) => {
-            missed.port.as_ref().map(|port| (port, missed.controller.as_ref(), &missed.controller_driver))
-        }
-        _ => None,
+    let (place, driver) = match &evidence.host {
+        Some(host) => (host.controller.as_deref().map(|it| (host.port.as_str(), it)), &host.controller_driver),
+        None => (evidence.below_dead_controller(), &evidence.missed.controller_driver),
     };
-    if let Some((port, Some(address), driver)) = place
-        && driver.as_deref() == Some(XHCI)
-    {
-        offers.push(Offer::Controller { port: port.clone(), address: address.clone() });
+    let ill = has(State::Hung) || has(State::HostAbsent);
+    if let Some((port, address)) = place.filter(|_| ill && driver.as_deref() == Some(XHCI)) {
+        offers.push(Offer::Controller { port: port.into(), address: address.into() });
     }
     offers.extend(reboot_cures(evidence, findings).map(|vmid| Offer::Reboot { vmid }));
     offers

@@ -1,9 +1,13 @@
 //! A Coral that the host does not list.
 
-use super::{NO_AGENT, start, vm_side::ask_agent};
+use super::{
+    NO_AGENT, start,
+    vm_side::{ask_agent, enable_agent},
+};
 use crate::coral::{
     evidence::{Evidence, Form, Guest, VmSide},
     finding::{Finding, Severity, State},
+    offer::Offer,
 };
 
 pub(super) fn absent(evidence: &Evidence, found: &mut Vec<Finding>) {
@@ -23,7 +27,6 @@ pub(super) fn absent(evidence: &Evidence, found: &mut Vec<Finding>) {
         text.push_str(&format!("; {id} is there instead"));
     }
     let events = evidence.events.as_ref();
-    let died = events.is_some_and(|events| events.controller_died > 0);
     if let Some(last) = events.and_then(|events| events.last.as_ref()) {
         text.push_str(&format!("; the kernel said: {last}"));
     }
@@ -40,15 +43,13 @@ pub(super) fn absent(evidence: &Evidence, found: &mut Vec<Finding>) {
             return found.push(Finding::new(State::HostAbsent, Severity::Critical, text).next(next));
         }
     }
-    let next = match (&missed.controller, place) {
-        (Some(controller), Some(port)) if died => {
-            text.push_str(&format!("; its controller {controller} died"));
-            format!("usb-reset {port} --rung controller --controller {controller}")
-        }
-        (Some(_), Some(port)) if missed.instead.is_none() => {
-            format!("check cable, plug and power; then: usb-reset {port} --rung port")
-        }
-        _ => "check cable, plug and power; then: journalctl -k -g usb -n 20".into(),
+    let next = if let Some((port, controller)) = evidence.below_dead_controller() {
+        text.push_str(&format!("; its controller {controller} died"));
+        Offer::Controller { port: port.into(), address: controller.into() }.command()
+    } else if let (Some(_), Some(port), None) = (&missed.controller, place, &missed.instead) {
+        format!("check cable, plug and power; then: usb-reset {port} --rung port")
+    } else {
+        "check cable, plug and power; then: journalctl -k -g usb -n 20".into()
     };
     found.push(Finding::new(State::HostAbsent, Severity::Critical, text).next(next));
 }
@@ -64,14 +65,13 @@ fn inside_only(vms: &[&VmSide]) -> Finding {
     }
     let unknown: Vec<_> = vms.iter().filter(|vm| !matches!(vm.guest, Guest::Lists(_))).copied().collect();
     if let Some(vm) = unknown.first() {
-        let why = match &vm.guest {
-            _ if vm.pid.is_none() => "it does not run",
-            Guest::Unknown(why) => why.as_str(),
-            Guest::NoAgent => NO_AGENT,
-            _ => "it was not asked",
+        let (why, next) = match &vm.guest {
+            _ if vm.pid.is_none() => ("it does not run", start(vm.vmid)),
+            Guest::Unknown(why) => (why.as_str(), ask_agent(vm.vmid, why)),
+            Guest::NoAgent => (NO_AGENT, enable_agent(vm.vmid)),
+            _ => ("it was not asked", format!("coral-check --vm {}", vm.vmid)),
         };
         let text = format!("{about} to {}; whether the Coral is there is not known: {why}", names(&unknown));
-        let next = if vm.pid.is_none() { start(vm.vmid) } else { ask_agent(vm.vmid, why) };
         return Finding::new(State::GuestUnknown, Severity::Warning, text).next(next);
     }
     let text = format!("the host lists no Coral; {about} to {}, whose guest lists none either", names(vms));

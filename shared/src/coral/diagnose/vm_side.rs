@@ -90,7 +90,7 @@ fn guest_side(host: &HostSide, vm: &VmSide, found: &mut Vec<Finding>) {
             let has = if live { "has it, with a live handle" } else { "may have it" };
             let text = format!("{title} {has}; its guest was not asked: {NO_AGENT}");
             let severity = if live { Severity::Ok } else { Severity::Warning };
-            let next = ask_agent(vm.vmid, NO_AGENT);
+            let next = enable_agent(vm.vmid);
             found.push(Finding::new(State::GuestUnknown, severity, text).next(next));
         }
         Guest::Lists(ids) if ids.is_empty() => {
@@ -115,11 +115,15 @@ fn guest_side(host: &HostSide, vm: &VmSide, found: &mut Vec<Finding>) {
     }
 }
 
+/// What gives a guest somebody to ask.
+pub(super) fn enable_agent(vmid: u32) -> String {
+    format!("qm set {vmid} --agent 1   (counts from the next start of the VM)")
+}
+
 /// What makes a guest answer that did not.
 pub(super) fn ask_agent(vmid: u32, why: &str) -> String {
-    if why.contains("not enabled") {
-        format!("qm set {vmid} --agent 1   (counts from the next start of the VM)")
-    } else if why.contains("not running") {
+    // The words of PVE.
+    if why.contains("agent is not running") {
         "in the guest: systemctl start qemu-guest-agent".into()
     } else {
         format!("qm agent {vmid} ping")
