@@ -89,7 +89,7 @@ fn check(session: &Session, cli: &Cli) -> Result<u8> {
         document["dry_run"] = session.dry_run.into();
         document["would"] = session.planned().into();
         session.output.json(&document)?;
-    } else if !cli.common.quiet || report.severity() > Severity::Ok {
+    } else if !cli.common.quiet || report.outcome() > Severity::Ok {
         session.output.text(&report.text(&session.output));
     }
     code = code.max(published(session, cli, &report)?);

@@ -9,8 +9,8 @@ use super::{
 
 /// The line, and the exit code: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
 pub fn line(report: &Report) -> (String, u8) {
-    let severity = report.severity();
-    let worst: Vec<_> = report.corals.iter().filter(|patient| patient.state().1 == severity).collect();
+    let severity = report.outcome();
+    let worst: Vec<_> = report.corals.iter().filter(|patient| patient.outcome() == severity).collect();
     let unknown = severity == Severity::Warning
         && !worst.is_empty()
         && worst.iter().all(|patient| patient.state().0 == State::GuestUnknown)
@@ -41,7 +41,9 @@ fn sentence(patient: &Patient) -> String {
     let (state, _) = patient.state();
     let text =
         patient.findings.iter().find(|finding| finding.state == state).map_or("", |finding| finding.text.as_str());
-    format!("{} {state}: {text}", patient.name())
+    let cured = patient.worked().filter(|_| patient.is_cured());
+    let cured = cured.map(|by| format!("cured by {}, now ", by.rung)).unwrap_or_default();
+    format!("{} {cured}{state}: {text}", patient.name())
 }
 
 fn figures(name: &str, evidence: &Evidence) -> Vec<String> {

@@ -82,6 +82,11 @@ impl Patient {
         ill && well && self.worked().is_some()
     }
 
+    /// How bad it is once this run is over: one that it cured is well, whatever a silent guest does not say.
+    pub fn outcome(&self) -> Severity {
+        if self.is_cured() { Severity::Ok } else { self.state().1 }
+    }
+
     /// What it is called.
     pub fn name(&self) -> String {
         let evidence = self.evidence();

@@ -35,15 +35,15 @@ pub struct Report {
 }
 
 impl Report {
-    /// The worst of all.
-    pub fn severity(&self) -> Severity {
-        let corals = self.corals.iter().map(|patient| patient.state().1);
+    /// The worst that this run leaves.
+    pub fn outcome(&self) -> Severity {
+        let corals = self.corals.iter().map(Patient::outcome);
         corals.chain(self.pcie.iter().map(|pcie| pcie.severity)).max().unwrap_or_default()
     }
 
     /// The exit code: 0 where nothing is wrong.
     pub fn code(&self) -> u8 {
-        if self.severity() == Severity::Ok {
+        if self.outcome() == Severity::Ok {
             // What could not be read may hide what is wrong.
             return u8::from(!self.problems.is_empty());
         }
@@ -51,12 +51,8 @@ impl Report {
         let untouched =
             |patient: &&Patient| patient.actions.iter().all(|a| a.result == "refused" || a.result == "skipped");
         let wedged = |patient: &&Patient| patient.fault.as_ref().is_some_and(|fault| fault.code == Code::Wedged);
-        let bad = || self.corals.iter().filter(|patient| patient.state().1 > Severity::Ok);
-        let pcie = self.pcie.iter().any(|pcie| pcie.severity > Severity::Ok);
-        if !pcie && bad().all(Patient::is_cured) {
-            return u8::from(!self.problems.is_empty());
-        }
-        let faults = bad().filter(|patient| untouched(patient) || wedged(patient));
+        let bad = self.corals.iter().filter(|patient| patient.outcome() > Severity::Ok);
+        let faults = bad.filter(|patient| untouched(patient) || wedged(patient));
         faults
             .filter_map(|patient| patient.fault.as_ref())
             .map(|fault| fault.code.number())

@@ -9,6 +9,7 @@ use crate::{
         evidence::Guest,
         finding::State,
         fix::Action,
+        nagios,
         pcie::Pcie,
         persistence,
     },
@@ -87,9 +88,12 @@ fn a_mail_of_a_cure_says_what_to_type_in_the_vm() {
     let evidence = &mut report.corals[0].case.evidence;
     evidence.vms[0].guest = Guest::Unknown("silent".into());
     report.corals[0].findings = diagnose(report.corals[0].evidence());
-    assert_eq!((report.severity(), report.code()), (Severity::Warning, 0));
+    assert_eq!((report.corals[0].state().1, report.outcome(), report.code()), (Severity::Warning, Severity::Ok, 0));
+    let (line, code) = nagios::line(&report);
+    assert!(line.starts_with("CORAL OK - 2-3 cured by replug, now guest_unknown: "), "{line}");
+    assert_eq!(code, 0);
     report.corals[0].actions.clear();
-    assert_eq!(report.code(), 1);
+    assert_eq!((report.code(), nagios::line(&report).1), (1, 3));
     assert!(!letter(&report, &report.corals[0]).contains("docker"));
 }
 
