@@ -196,6 +196,24 @@ def by_others():
     count["cron lines"] = lines
 
 
+def sudoers():
+    """What people copy into /etc/sudoers.d, by sudo's own parser."""
+    for page in PAGES:
+        for number, line in prose(page):
+            for rule in re.findall(r"`([^`]*NOPASSWD[^`]*)`", line):
+                file = SCRATCH / "sudoers"
+                file.write_text(rule + "\n")
+                file.chmod(0o440)
+                try:
+                    code, said = call("visudo", "--check", "--strict", f"--file={file}")
+                except FileNotFoundError:
+                    print(f"SKIPPED: {page}:{number}: visudo is not installed (apt install sudo)")
+                    continue
+                count["sudo rules"] = count.get("sudo rules", 0) + 1
+                if code:
+                    complain(page, number, said)
+
+
 # --- commands and states in the text
 
 PROGRAMS = ("pve-hook", "gpu-bind", "usb-reset", "coral-check", "vm-probe")
@@ -289,6 +307,7 @@ def tables():
 
 every_block()
 by_others()
+sudoers()
 inline()
 states()
 links()
