@@ -3,6 +3,7 @@
 use super::{
     answer::{self, Answer},
     questions::Question,
+    shapes::{Audio, Balloon, Block, Counted, Guest, MaybeStatus, Status, Viewers},
 };
 use crate::{
     probe::{
@@ -14,15 +15,8 @@ use crate::{
         message::{is_printed_as, printable},
     },
 };
-use serde::{
-    Deserialize, Deserializer,
-    de::{IgnoredAny, SeqAccess, Visitor},
-};
-use std::{
-    borrow::Cow,
-    fmt::{self, Formatter},
-    time::{SystemTime, UNIX_EPOCH},
-};
+use serde::{Deserialize, de::IgnoredAny};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A guest writes its figures every few seconds where it was asked to; older ones are of another time, in seconds.
 const FRESH: u64 = 60;
@@ -44,119 +38,6 @@ pub(super) struct Facts {
     vnc_clients: Option<Result<u32, Trouble>>,
     devices: Option<Result<bool, Trouble>>,
     nameless_devices: Option<Result<bool, Trouble>>,
-}
-
-#[derive(Deserialize)]
-struct Status<'a> {
-    #[serde(borrow)]
-    status: Cow<'a, str>,
-}
-
-#[derive(Deserialize)]
-struct MaybeStatus {
-    status: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct Block<'a> {
-    #[serde(borrow, default)]
-    device: Cow<'a, str>,
-    #[serde(borrow, default)]
-    qdev: Cow<'a, str>,
-    #[serde(borrow)]
-    io_status: Option<Text<'a>>,
-    #[serde(borrow)]
-    inserted: Option<Inserted<'a>>,
-}
-
-/// A text that may be missing, and is not copied when it is there.
-#[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-#[derive(Deserialize)]
-struct Inserted<'a> {
-    #[serde(borrow, default)]
-    file: Cow<'a, str>,
-}
-
-#[derive(Deserialize)]
-struct Counted<'a> {
-    #[serde(borrow, default)]
-    device: Cow<'a, str>,
-    #[serde(borrow, default)]
-    qdev: Cow<'a, str>,
-    stats: Stats,
-}
-
-#[derive(Deserialize)]
-struct Stats {
-    rd_bytes: u64,
-    wr_bytes: u64,
-    failed_rd_operations: u64,
-    failed_wr_operations: u64,
-}
-
-#[derive(Deserialize)]
-struct Balloon {
-    actual: u64,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct Guest {
-    stats: GuestStats,
-    last_update: u64,
-}
-
-#[derive(Deserialize)]
-struct GuestStats {
-    #[serde(rename = "stat-total-memory")]
-    total: Option<u64>,
-    #[serde(rename = "stat-free-memory")]
-    free: Option<u64>,
-    #[serde(rename = "stat-available-memory")]
-    available: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct Viewers {
-    #[serde(default)]
-    clients: Vec<IgnoredAny>,
-}
-
-#[derive(Deserialize)]
-struct Property<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Cow<'a, str>,
-}
-
-/// Whether there is an audio device among the properties.
-struct Audio(bool);
-
-impl<'de> Deserialize<'de> for Audio {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_seq(Properties)
-    }
-}
-
-/// Looks at them one by one, and keeps none.
-struct Properties;
-
-impl<'de> Visitor<'de> for Properties {
-    type Value = Audio;
-
-    fn expecting(&self, f: &mut Formatter) -> fmt::Result {
-        f.write_str("properties")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut all: A) -> Result<Audio, A::Error> {
-        let mut found = false;
-        while let Some(property) = all.next_element::<Property>()? {
-            found |= is_audio(&property);
-        }
-        Ok(Audio(found))
-    }
 }
 
 impl Facts {
@@ -332,24 +213,6 @@ fn fresh(guest: &Guest, now: u64) -> GuestMemory {
 /// `MigrationStatus` has states of having ended, and all the others.
 fn is_moving(status: &str) -> bool {
     !matches!(status, "none" | "completed" | "failed" | "cancelled")
-}
-
-fn is_audio(device: &Property) -> bool {
-    const AUDIO: [&str; 12] = [
-        "AC97",
-        "ES1370",
-        "adlib",
-        "cs4231a",
-        "gus",
-        "hda-",
-        "ich9-intel-hda",
-        "intel-hda",
-        "sb16",
-        "usb-audio",
-        "virtio-sound",
-        "virtio-snd",
-    ];
-    device.kind.strip_prefix("child<").is_some_and(|kind| AUDIO.iter().any(|a| kind.starts_with(a)))
 }
 
 fn now() -> u64 {

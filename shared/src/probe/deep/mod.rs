@@ -9,6 +9,7 @@ mod link;
 mod prober;
 mod questions;
 mod session;
+mod shapes;
 #[cfg(test)]
 mod tests;
 

@@ -1,0 +1,172 @@
+//! What was nearly a command: told as it is meant.
+
+use crate::{plain::harmless, report::Output};
+use clap::{
+    Command, CommandFactory,
+    error::{ContextKind, ContextValue},
+};
+use serde_json::json;
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+};
+
+/// Ends the program over what cannot be understood, or with the help that was asked for. Where the same words in another
+/// order are a command, that command is told.
+pub fn mistyped<C: CommandFactory>(mut error: clap::Error) -> ! {
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let command = C::command();
+    let meant = || in_order(&command, &words).or_else(|| other_form(&command, &words));
+    let meant = if error.use_stderr() { meant() } else { None };
+    let guess = match error.get(ContextKind::SuggestedArg) {
+        Some(ContextValue::String(guess)) => Some(guess.clone()),
+        _ => None,
+    };
+    // Options that begin with another letter only look alike: who types --bogus does not mean --no-guest.
+    if guess.is_some_and(|guess| !words.iter().any(|word| starts_alike(&word.to_string_lossy(), &guess))) {
+        error.remove(ContextKind::SuggestedArg);
+        error.insert(ContextKind::Usage, ContextValue::StyledStr(C::command().render_usage()));
+    }
+    if let Some(meant) = &meant {
+        let tip = format!("did you mean: {meant}");
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
+    if error.use_stderr() && words.iter().any(|word| word == "--json") {
+        let text = error.to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let help =
+            || std::env::args().next().map(|name| format!("{} --help", name.rsplit('/').next().unwrap_or_default()));
+        let next = meant.or_else(help);
+        let document = json!({ "error": { "exit_code": 2, "message": message, "next": next } });
+        Output::new(true).text(&format!("{document:#}"));
+    }
+    if !error.use_stderr() {
+        // Help that nobody got is no success.
+        let written = error.print().and_then(|()| io::stdout().flush());
+        if written.is_err_and(|error| error.kind() != io::ErrorKind::BrokenPipe) {
+            let _ = writeln!(io::stderr(), "cannot write to stdout");
+            std::process::exit(1);
+        }
+        std::process::exit(error.exit_code());
+    }
+    // In colours, unless what was typed has some of its own.
+    let text = error.to_string();
+    let shown = harmless(&text, false);
+    if shown != text {
+        let _ = io::stderr().write_all(shown.as_bytes());
+        std::process::exit(error.exit_code());
+    }
+    error.exit()
+}
+
+/// More words than that nobody swaps.
+const MOST_WORDS: usize = 12;
+
+/// The command that these words are when one of them comes first: `01:00 detach` is `detach 01:00`. Whether it is one, the
+/// program's own grammar says.
+fn in_order(command: &Command, words: &[OsString]) -> Option<String> {
+    let is_option = |word: &OsString| word.as_encoded_bytes().starts_with(b"-");
+    let movable = (1..words.len().min(MOST_WORDS)).filter(|at| !is_option(&words[*at]));
+    let orders = movable.map(|at| {
+        let mut order = words.to_vec();
+        order[..=at].rotate_right(1);
+        order
+    });
+    let found = { orders }.find(|order| is_command(command, order))?;
+    Some(spelled(command, &found))
+}
+
+fn starts_alike(typed: &str, option: &str) -> bool {
+    let first = |text: &str| text.strip_prefix("--").and_then(|name| name.chars().next());
+    first(typed).is_some() && first(typed) == first(option)
+}
+
+/// What the programs do by themselves, so that there is no verb for it.
+const WITHOUT_A_VERB: [&str; 3] = ["check", "reset", "status"];
+
+/// The command that these words are when one of them is spelled otherwise: a verb that is an option (`fix` is `--fix`), an
+/// option that is a verb (`--history` is `history`), or a verb that goes without saying (`reset 3-1`).
+fn other_form(command: &Command, words: &[OsString]) -> Option<String> {
+    let changed = words.iter().take(MOST_WORDS).enumerate().flat_map(|(at, word)| {
+        let word = word.to_str().unwrap_or_default();
+        let with = |other: Option<String>| {
+            let mut words = words.to_vec();
+            words.splice(at..=at, other.map(OsString::from));
+            words
+        };
+        let plain = !word.is_empty() && !word.starts_with('-');
+        let option = command.get_arguments().any(|arg| plain && arg.get_long() == Some(word));
+        let verb = word.strip_prefix("--").filter(|name| command.find_subcommand(name).is_some());
+        let needless = plain && WITHOUT_A_VERB.contains(&word) && command.find_subcommand(word).is_none();
+        let forms = [
+            option.then(|| with(Some(format!("--{word}")))),
+            verb.map(|verb| with(Some(verb.to_owned()))),
+            needless.then(|| with(None)),
+        ];
+        forms.into_iter().flatten().collect::<Vec<_>>()
+    });
+    changed.into_iter().find(|words| is_command(command, words)).map(|words| spelled(command, &words))
+}
+
+/// Whether the program's own grammar has it.
+fn is_command(command: &Command, words: &[OsString]) -> bool {
+    let line = std::iter::once(OsString::from(command.get_name())).chain(words.iter().cloned());
+    command.clone().try_get_matches_from(line).is_ok()
+}
+
+fn spelled(command: &Command, words: &[OsString]) -> String {
+    let words = words.iter().map(|word| word.to_string_lossy().into_owned());
+    std::iter::once(command.get_name().to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::duration, *};
+    use clap::Arg;
+
+    #[test]
+    fn words_in_the_wrong_order_are_told_in_the_right_one() {
+        let many = |name: &'static str| Arg::new(name).required(true).num_args(1..).value_parser(duration);
+        let force = Arg::new("force").long("force").action(clap::ArgAction::SetTrue);
+        let command = Command::new("program")
+            .subcommand_required(true)
+            .arg(Arg::new("root").long("root").global(true))
+            .subcommand(Command::new("detach").arg(many("target")).arg(force))
+            .subcommand(Command::new("list"));
+        for (typed, meant) in [
+            ("1s detach", Some("program detach 1s")),
+            ("1s 2s detach --force", Some("program detach 1s 2s --force")),
+            ("--root / 1s detach", Some("program detach --root / 1s")),
+            ("1s list", None),
+            ("what detach", None),
+            ("detach", None),
+            ("1s detach --help", None),
+            ("", None),
+        ] {
+            let words: Vec<_> = typed.split_whitespace().map(OsString::from).collect();
+            assert_eq!(in_order(&command, &words).as_deref(), meant, "{typed}");
+        }
+    }
+
+    #[test]
+    fn verbs_and_options_that_are_mixed_up_are_told_as_they_are() {
+        let command = Command::new("program")
+            .arg(Arg::new("fix").long("fix").action(clap::ArgAction::SetTrue))
+            .arg(Arg::new("target").value_parser(duration))
+            .subcommand(Command::new("history"));
+        for (typed, meant) in [
+            ("fix", Some("program --fix")),
+            ("fix 1s", Some("program --fix 1s")),
+            ("--history", Some("program history")),
+            ("reset 1s", Some("program 1s")),
+            ("status", Some("program")),
+            ("explode", None),
+            ("reset what", None),
+            ("--bogus", None),
+        ] {
+            let words: Vec<_> = typed.split_whitespace().map(OsString::from).collect();
+            assert_eq!(other_form(&command, &words).as_deref(), meant, "{typed}");
+        }
+        assert!(starts_alike("--jsno", "--json") && !starts_alike("--bogus", "--no-guest") && !starts_alike("x", "y"));
+    }
+}
