@@ -1,6 +1,6 @@
 //! Answers of a QEMU 7.2, and none that makes it panic.
 
-use super::*;
+use super::{super::shapes::GuestStats, *};
 use crate::probe::deep::questions::ORDER;
 use proptest::prelude::*;
 
