@@ -75,6 +75,8 @@ play_block() {
         want=0
         [[ ! ${command##*$'\n'} =~ \#\ exit\ ([0-9]+) ]] || want=${BASH_REMATCH[1]}
         if [[ $command == *'# until Ctrl-C'* ]]; then
+            # Emptied before: the shell in the background may not have opened it yet, and it has what the last one said.
+            : >"$SCRATCH/runs"
             bash -c "exec $command" >"$SCRATCH/runs" 2>&1 </dev/null &
             pids+=($!)
             wait_for 20 grep -q 'listening on' "$SCRATCH/runs" || fail "$PAGE: '$command' does not listen: $(<"$SCRATCH/runs")"
