@@ -63,7 +63,7 @@ judge() {
         fi
         report "  FAIL  $(printf '%-28s %6s s' "$name" "$took")"
         # First why: whoever keeps a part of a log keeps this with it.
-        report_file '!' < <(grep -a '^FAILED: ' /run/lab/scenario.out | tail -2 | cut -c1-600)
+        report_file '!' < <(grep -a '^FAILED: ' /run/lab/scenario.out | head -2 | cut -c1-600)
         report_file '|' < <(tail -40 /run/lab/scenario.out | cut -c1-600)
         [[ -z $against ]] || report_file '| kernel:' <<<"$against"
         if ((status == 125)); then

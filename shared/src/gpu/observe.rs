@@ -12,8 +12,8 @@ use crate::{
 use anyhow::Result;
 use std::{io::ErrorKind, path::Path, time::Duration};
 
-/// How long a single attribute may take to be read.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a single attribute usually takes at most to be read; whether it hangs is looked at after that.
+const PATIENCE: Duration = Duration::from_millis(1500);
 /// What a device answers that is no longer on the bus.
 const GONE: u32 = 0xffff_ffff;
 
@@ -35,7 +35,8 @@ pub struct Function {
     pub driver_override: Option<String>,
     /// The header of configuration space; empty where it could not be read.
     pub header: Vec<u8>,
-    /// Why it is not known whether configuration space answers; a tree that has no such file makes no claim about it.
+    /// Why it is not known whether configuration space answers, or what else could not be read; a tree that has no such file
+    /// makes no claim about it.
     pub unanswered: Option<String>,
     /// Whether it is a display function.
     pub display: bool,
@@ -143,11 +144,18 @@ fn look(
     let display = device.is_display();
     let made = device.made();
     let fbdev = driver.as_deref().is_some_and(|d| d.ends_with("fb")) && !made.framebuffers.is_empty();
-    let mut guarded =
-        |name: &str, length| guarded_read(host, (&device.dir().join(name), length), access, deadline, wedged);
+    let mut late = None;
+    let mut guarded = |name: &str, length| {
+        let read = guarded_read(host, (&device.dir().join(name), length), access, deadline, wedged)?;
+        if let Read::Late(why) = &read {
+            late = Some(format!("{address}: {why}"));
+        }
+        Ok::<_, anyhow::Error>(read.bytes())
+    };
     let driver_override = guarded("driver_override", 256)?.and_then(|bytes| named(&bytes));
     let header = guarded("config", 64)?.unwrap_or_default();
-    let unanswered = if wedged.is_empty() { unanswered(host, &device, &header) } else { None };
+    let known = || if wedged.is_empty() { unanswered(host, &device, &header) } else { None };
+    let unanswered = late.or_else(known);
     Ok(Function {
         unanswered,
         address,
@@ -192,13 +200,28 @@ pub fn driver_override(
 ) -> Result<Option<String>> {
     let path = Device::new(host, address).dir().join("driver_override");
     let bytes = guarded_read(host, (&path, 256), access, deadline, &mut Vec::new())?;
-    Ok(bytes.and_then(|bytes| named(&bytes)))
+    Ok(bytes.bytes().and_then(|bytes| named(&bytes)))
 }
 
 /// The kernel prints `(null)` for an override that is not set.
 fn named(bytes: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(bytes).trim().to_owned();
     Some(text).filter(|text| !text.is_empty() && text != "(null)")
+}
+
+/// What came of reading what may block.
+enum Read {
+    Bytes(Vec<u8>),
+    /// It cannot be read, or hangs.
+    Nothing,
+    /// Not known, and why.
+    Late(String),
+}
+
+impl Read {
+    fn bytes(self) -> Option<Vec<u8>> {
+        if let Self::Bytes(bytes) = self { Some(bytes) } else { None }
+    }
 }
 
 /// Reads what may block: on 6.1 `driver_override` takes the device lock, which a hung unbind never gives back.
@@ -208,22 +231,22 @@ fn guarded_read(
     access: &mut Access,
     deadline: &Deadline,
     wedged: &mut Vec<String>,
-) -> Result<Option<Vec<u8>>> {
+) -> Result<Read> {
     if !wedged.is_empty() {
-        return Ok(None);
+        return Ok(Read::Nothing);
     }
-    match access.read(path, length, PATIENCE, deadline)? {
-        Answer::Done(bytes) => Ok(Some(bytes)),
-        Answer::Failed(_) | Answer::Died => Ok(None),
+    let answer = access.read(path, length, PATIENCE, deadline)?;
+    access.leave_stuck();
+    let shown = || host.shown(path);
+    Ok(match answer {
+        Answer::Done(bytes) => Read::Bytes(bytes),
+        Answer::Failed(_) | Answer::Died => Read::Nothing,
+        Answer::Late => Read::Late(format!("this machine is too busy: {} was not read in time", shown())),
         Answer::Stuck => {
-            access.leave_stuck();
-            wedged.push(format!(
-                "reading {} did not return: somebody's bind or unbind holds the device",
-                host.shown(path)
-            ));
-            Ok(None)
+            wedged.push(format!("reading {} did not return: somebody's bind or unbind holds the device", shown()));
+            Read::Nothing
         }
-    }
+    })
 }
 
 /// Processes that sit inside a write about one of these functions: the driver link is gone before the driver lets go.

@@ -226,7 +226,7 @@ impl<'a> Operation<'a> {
                 ))
                 .fail()
             }
-            Answer::Stuck => self.stuck(shown, value),
+            Answer::Stuck | Answer::Late => self.stuck(shown, value),
         }
     }
 

@@ -9,5 +9,5 @@ mod writers;
 pub use dev_no::DevNo;
 pub use mappers::mappers;
 pub use openers::{Opener, Openers, openers, openers_among, openers_of_all};
-pub use process::{Stat, command, is_alive, pids, start_time, stat, state, unseen};
+pub use process::{Stat, command, is_alive, pids, start_time, stat, state, unseen, voluntary_switches};
 pub use writers::{BlockedWriter, blocked_writers};

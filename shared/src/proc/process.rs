@@ -74,6 +74,13 @@ pub fn state(host: &Host, pid: i32) -> Option<char> {
     Some(stat(host, pid)?.state)
 }
 
+/// How often a process gave up the processor to wait for something.
+pub fn voluntary_switches(host: &Host, pid: i32) -> Option<u64> {
+    let status = read_file(&host.process(pid).join("status")).ok()?;
+    let text = String::from_utf8_lossy(&status);
+    text.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")?.trim().parse().ok())
+}
+
 /// When a process started, in clock ticks since the boot.
 pub fn start_time(host: &Host, pid: i32) -> Option<u64> {
     Some(stat(host, pid)?.start_time)

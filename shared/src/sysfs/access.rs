@@ -46,7 +46,7 @@ impl Access {
         Ok(done.map_or_else(Answer::Failed, Answer::Done))
     }
 
-    /// Reads the first `length` bytes of an attribute that may block, which it is told to do after `patience`.
+    /// Reads the first `length` bytes of an attribute that may block; after `patience` it is looked whether it does.
     pub fn read(&mut self, path: &Path, length: u16, patience: Duration, deadline: &Deadline) -> Result<Answer> {
         if self.live {
             return Ok(self.worker()?.read(path, length, patience, deadline));
@@ -68,7 +68,7 @@ impl Access {
         Ok(match self.worker()?.take(steps, deadline) {
             Answer::Done(did) => Taken::All(serde_json::from_slice(&did).context("the answer of the worker")?),
             Answer::Failed(error) => return Err(error).context("cannot ask the process that writes to sysfs"),
-            Answer::Stuck => Taken::Stuck,
+            Answer::Stuck | Answer::Late => Taken::Stuck,
             Answer::Died => Taken::Died,
         })
     }

@@ -7,14 +7,10 @@
 
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use super::step::{self, Step, write_once};
-use crate::{
-    deadline::Deadline,
-    failpoint,
-    host::{Host, names},
-    proc,
-};
+use crate::{deadline::Deadline, failpoint, host::names};
 use anyhow::{Context, Result};
 use nix::{
     sys::{
@@ -35,6 +31,7 @@ use std::{
     path::Path,
     time::Duration,
 };
+use watch::Watch;
 
 /// What became of a request.
 #[derive(Debug)]
@@ -45,6 +42,8 @@ pub enum Answer {
     Failed(io::Error),
     /// No answer by the deadline. The worker stays behind, in the kernel.
     Stuck,
+    /// No answer either, but the worker was not seen to wait: the machine is too busy. Only of reading.
+    Late,
     /// The worker died (out of memory, killed): whether the request was carried out is unknown.
     Died,
 }
@@ -60,8 +59,10 @@ pub struct Worker {
 
 /// Larger than any request or answer: a page of an attribute, a path.
 const PACKET: usize = 16 * 1024;
-/// How long one that gets no processor is given before it is looked at again.
+/// How long one that has not answered is given before it is looked at again, …
 const TURN: Duration = Duration::from_millis(100);
+/// … and how many times the usual time in all, if it gets no processor.
+const STARVED: u32 = 5;
 
 impl Worker {
     /// Starts it. It keeps the descriptors in `locks` open, and nothing else of the caller's.
@@ -106,27 +107,24 @@ impl Worker {
         self.ask(&[b"W", path.as_os_str().as_bytes(), b"\0", value.as_bytes()].concat(), deadline, true)
     }
 
-    /// Reads the first `length` bytes of an attribute, for `patience`; until the deadline where the worker does not wait but
-    /// got no processor so long: that a machine is too busy says nothing of the device.
+    /// Reads the first `length` bytes of an attribute. One that does not answer within `patience` is stuck if it waits for
+    /// something; if it only gets no processor, it is given more time: that says nothing of the device.
     pub fn read(&mut self, path: &Path, length: u16, patience: Duration, deadline: &Deadline) -> Answer {
         if self.stuck {
             return Answer::Stuck;
         }
         let request = [b"R", length.to_le_bytes().as_slice(), path.as_os_str().as_bytes()].concat();
+        let last = deadline.within(STARVED * patience);
         let mut answer = self.ask(&request, &deadline.within(patience), false);
-        let mut waits = false;
-        while matches!(answer, Answer::Stuck) && !waits && !deadline.expired() {
-            // Looked at before the last time that it may answer: one that has answered waits as well.
-            waits = self.waits();
-            answer = self.answer(&deadline.within(TURN));
+        let mut watch = Watch::of(self.pid);
+        while matches!(answer, Answer::Stuck) {
+            watch.look();
+            answer = self.answer(&last.within(TURN));
+            if watch.is_settled() || last.expired() {
+                break;
+            }
         }
-        self.stuck = matches!(answer, Answer::Stuck);
-        answer
-    }
-
-    /// Whether the kernel lets it wait, as against one that could run or was stopped.
-    fn waits(&self) -> bool {
-        proc::state(&Host::default(), self.pid).is_none_or(|state| matches!(state, 'D' | 'S'))
+        if matches!(answer, Answer::Stuck) && !watch.waits() { Answer::Late } else { answer }
     }
 
     /// Takes steps in order, to their end also when the caller is gone or has stopped waiting; the answer is what came of each.
@@ -140,6 +138,9 @@ impl Worker {
         if self.stuck {
             return Answer::Stuck;
         }
+        if request.len() > PACKET {
+            return Answer::Failed(io::ErrorKind::ArgumentListTooLong.into());
+        }
         if let Err(error) = self.socket.write_all(request) {
             return self.broke(error);
         }
@@ -149,9 +150,11 @@ impl Worker {
         self.answer(deadline)
     }
 
-    /// The answer to what was asked last.
+    /// The answer to what was asked last. Without one nothing else can be asked.
     fn answer(&mut self, deadline: &Deadline) -> Answer {
-        match self.receive(deadline) {
+        let received = self.receive(deadline);
+        self.stuck = matches!(received, Ok(None));
+        match received {
             Ok(Some(answer)) if answer.len() >= 4 => {
                 let (errno, data) = answer.split_at(4);
                 match i32::from_le_bytes([errno[0], errno[1], errno[2], errno[3]]) {
@@ -160,19 +163,18 @@ impl Worker {
                 }
             }
             Ok(Some(_)) => self.died(),
-            Ok(None) => {
-                self.stuck = true;
-                Answer::Stuck
-            }
+            Ok(None) => Answer::Stuck,
             Err(error) => self.broke(error),
         }
     }
 
     fn broke(&mut self, error: io::Error) -> Answer {
-        match error.kind() {
-            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => self.died(),
-            _ => Answer::Failed(error),
+        if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) {
+            return self.died();
         }
+        // What it still answers would be taken for the answer to what is asked next.
+        (self.dead, self.stuck) = (true, true);
+        Answer::Failed(error)
     }
 
     fn died(&mut self) -> Answer {
@@ -244,8 +246,8 @@ fn serve(mut socket: UnixStream) -> Result<()> {
             let end = rest.iter().position(|b| *b == 0).unwrap_or(rest.len());
             write_once(Path::new(OsStr::from_bytes(&rest[..end])), rest.get(end + 1..).unwrap_or_default())
         } else if verb == b'S' {
-            let steps: Vec<Step> = serde_json::from_slice(rest).unwrap_or_default();
-            serde_json::to_vec(&step::take(&steps, true)).map_err(io::Error::other)
+            let steps: serde_json::Result<Vec<Step>> = serde_json::from_slice(rest);
+            steps.and_then(|steps| serde_json::to_vec(&step::take(&steps, true))).map_err(io::Error::other)
         } else {
             let (length, path) = rest.split_at(2.min(rest.len()));
             read_some(Path::new(OsStr::from_bytes(path)), length)

@@ -32,7 +32,7 @@ fn a_write_that_blocks_is_left_behind_by_the_deadline() {
     // Opening a FIFO without a reader blocks, like an unbind of a device in use.
     let answer = worker.write(&fifo, "x", &Deadline::after(Duration::from_millis(50)));
     assert!(matches!(answer, Answer::Stuck));
-    assert!(begin.elapsed() < Duration::from_secs(2));
+    assert!(begin.elapsed() < 4 * LONG);
     assert!(matches!(worker.read(&fifo, 1, LONG, &soon()), Answer::Stuck), "a stuck worker answers nothing more");
     let pid = worker.pid();
     drop(worker);
@@ -52,18 +52,20 @@ fn one_that_gets_no_processor_is_not_taken_for_stuck() {
     let short = Duration::from_millis(50);
     kill(pid, Signal::SIGSTOP).unwrap();
     let begin = Instant::now();
-    assert!(matches!(worker.read(&file, 4, short, &Deadline::after(2 * TURN)), Answer::Stuck), "the deadline holds");
-    assert!(begin.elapsed() < Duration::from_secs(2));
+    assert!(matches!(worker.read(&file, 4, short, &Deadline::after(2 * TURN)), Answer::Late), "the deadline holds");
+    assert!(begin.elapsed() < 4 * LONG);
+    // A late answer is not taken for that to another question.
     kill(pid, Signal::SIGCONT).unwrap();
+    assert!(worker.is_stuck() && matches!(worker.read(&file, 1, LONG, &soon()), Answer::Stuck));
 
     let mut worker = Worker::start(&[]).unwrap();
     let pid = Pid::from_raw(worker.pid());
     kill(pid, Signal::SIGSTOP).unwrap();
     let later = std::thread::spawn(move || {
-        std::thread::sleep(6 * TURN);
+        std::thread::sleep(7 * TURN);
         kill(pid, Signal::SIGCONT).unwrap();
     });
-    assert!(matches!(worker.read(&file, 4, short, &soon()), Answer::Done(data) if data == b"here"));
+    assert!(matches!(worker.read(&file, 4, 5 * TURN, &soon()), Answer::Done(data) if data == b"here"));
     later.join().unwrap();
 }
 
@@ -76,6 +78,6 @@ fn a_read_that_waits_is_left_behind_at_the_end_of_its_patience() {
     let begin = Instant::now();
     let patience = Duration::from_millis(50);
     assert!(matches!(worker.read(&fifo, 4, patience, &Deadline::after(10 * LONG)), Answer::Stuck));
-    assert!(begin.elapsed() < LONG && worker.is_stuck());
+    assert!(begin.elapsed() < 4 * LONG && worker.is_stuck());
     drop(fs::File::options().write(true).open(&fifo).unwrap());
 }

@@ -146,7 +146,7 @@ fn write(session: &Session, access: &mut Access, path: &Path, value: &str) -> Re
     match access.write(path, value, &session.deadline)? {
         Answer::Done(_) => Ok(()),
         Answer::Failed(error) => failed(&format!("cannot {what}: {error}")),
-        Answer::Stuck => Fault::wedged(format!("the kernel has not answered by the deadline: {what}"))
+        Answer::Stuck | Answer::Late => Fault::wedged(format!("the kernel has not answered by the deadline: {what}"))
             .next("journalctl -k -n 50; usb-reset heal")
             .fail(),
         Answer::Died => failed(&format!("the process that was to {what} died")),
@@ -162,8 +162,10 @@ pub(super) fn reads(access: &mut Access, path: &Path, value: &str, deadline: &De
     Ok(match access.read(path, 16, deadline.remaining(), deadline)? {
         Answer::Done(text) => text.trim_ascii() == value.as_bytes(),
         Answer::Failed(_) => false,
-        Answer::Stuck | Answer::Died => {
-            return Fault::wedged(format!("the kernel has not answered by the deadline: read {}", path.display()))
+        silent => {
+            let who =
+                if matches!(silent, Answer::Late) { "this machine is too busy" } else { "the kernel has not answered" };
+            return Fault::wedged(format!("{who}; not read by the deadline: {}", path.display()))
                 .next("journalctl -k -n 50; usb-reset heal")
                 .fail();
         }
