@@ -1,4 +1,4 @@
-//! One verb after the other.
+//! From what was typed to the verb that does it, with what was typed before what is configured.
 
 mod check;
 mod listing;

@@ -45,5 +45,4 @@ fn multipath_head(name: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-#[path = "in_use_tests.rs"]
 mod tests;

@@ -1,4 +1,4 @@
-//! What the evidence means.
+//! What a VM is found to be: its status, the class of a failure, and each problem with its next command.
 
 use crate::config::probe::Class;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! How they are.
+//! `check` and `report`: VMs are looked at once, and judged.
 
 use super::listing::{chosen, listed};
 use crate::table;

@@ -1,4 +1,4 @@
-//! Which VMs there are, and where they are looked for.
+//! `list` and `discover`: which VMs there are, and where they are looked for.
 
 use crate::table;
 use anyhow::Result;

@@ -1,4 +1,4 @@
-//! What is on record: recoveries, and the last hours of one.
+//! `audit` and `history`: what is on record, of recoveries and of one VM's last hours.
 
 use super::listing::known;
 use anyhow::Result;

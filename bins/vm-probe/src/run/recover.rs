@@ -1,4 +1,4 @@
-//! What would be done about one, and with --apply what was.
+//! `recover`: what would be done about one VM, and with `--apply` what was.
 
 use super::{
     check::readings,

@@ -13,7 +13,7 @@ mod tests;
 
 use super::{
     history,
-    patient::Patient,
+    may_hang::MayHang,
     recover::{self, AskedBy},
     service::{self, Event, Refusal, Service, Snapshot},
 };
@@ -58,7 +58,7 @@ struct Shared {
     /// Recoveries under way.
     healing: AtomicUsize,
     /// What somebody asked who wants a recovery.
-    glance: Mutex<Patient<service::Recovery>>,
+    glance: Mutex<MayHang<service::Recovery>>,
     /// Whether the record is being written.
     writing: AtomicBool,
 }

@@ -5,7 +5,7 @@
 use super::{Shared, store::Store};
 use crate::probe::{
     evidence::Evidence,
-    patient::Patient,
+    may_hang::MayHang,
     recover::{self, AskedBy, Context},
     service::Recovery,
     verdict::Verdict,
@@ -54,7 +54,7 @@ pub(super) struct Answer {
 /// Asks, one round after the other.
 #[derive(Default)]
 pub(super) struct Planner {
-    work: Patient<Vec<Answer>>,
+    work: MayHang<Vec<Answer>>,
     begun: Option<Instant>,
 }
 

@@ -9,17 +9,17 @@ use std::{
 
 /// Work in a thread of its own. When it takes too long, it is waited for again the next time, and not begun twice.
 #[derive(Debug)]
-pub(super) struct Patient<T> {
+pub(super) struct MayHang<T> {
     pending: Option<Receiver<T>>,
 }
 
-impl<T> Default for Patient<T> {
+impl<T> Default for MayHang<T> {
     fn default() -> Self {
         Self { pending: None }
     }
 }
 
-impl<T: Send + 'static> Patient<T> {
+impl<T: Send + 'static> MayHang<T> {
     /// Does the work, or waits for what was begun before; `None` when there is nothing by the deadline.
     pub(super) fn ask(
         &mut self,
@@ -30,7 +30,7 @@ impl<T: Send + 'static> Patient<T> {
             pending
         } else {
             let (sender, receiver) = channel();
-            thread::Builder::new().name("patient".to_owned()).spawn(move || {
+            thread::Builder::new().name("may hang".to_owned()).spawn(move || {
                 let _ = sender.send(work());
             })?;
             receiver
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn what_hangs_is_left_and_not_begun_twice() {
-        let mut patient = Patient::default();
+        let mut patient = MayHang::default();
         let begun = Arc::new(AtomicU32::new(0));
         let (release, wait) = channel::<()>();
         let soon = Deadline::after(Duration::from_millis(20));
