@@ -1,5 +1,6 @@
 //! PVE allows one hookscript per VM; people's own run after ours, from hooks.d and hooks.d/VMID, sorted by name.
 
+mod relay;
 mod survey;
 #[cfg(test)]
 mod tests;
@@ -13,13 +14,13 @@ use nix::{
     unistd::Pid,
 };
 use passthrough::{deadline::Deadline, fault::Fault, host::Host, proc, session::Session, tree};
+use relay::Relay;
 use std::{
     borrow::Cow,
     io,
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    thread,
     time::Duration,
 };
 
@@ -94,10 +95,15 @@ fn one(session: &Session, script: &Path, vmid: u32, phase: Phase) -> Result<()> 
             .args([&vmid.to_string(), phase.name()])
             .env(CALLED_FOR, call(vmid, phase, Pid::this().as_raw()))
             .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .process_group(0)
             .spawn()
     };
-    let end = tree::target(script).and_then(start).and_then(|mut child| wait(&mut child, &Deadline::after(patience)));
+    let document = session.output.is_json();
+    let end = tree::target(script)
+        .and_then(start)
+        .and_then(|mut child| wait(&mut child, document, &Deadline::after(patience)));
     let shown = session.host.shown(script);
     let call = format!("{shown} {vmid} {}", phase.name());
     let limit = in_words(patience);
@@ -126,27 +132,31 @@ enum End {
     LeftBehind(u32),
 }
 
-fn wait(child: &mut Child, deadline: &Deadline) -> io::Result<End> {
-    if let Some(status) = until(child, deadline)? {
+fn wait(child: &mut Child, document: bool, deadline: &Deadline) -> io::Result<End> {
+    let mut relay = Relay::of(child, document)?;
+    if let Some(status) = until(child, &mut relay, deadline)? {
         return Ok(End::Itself(status));
     }
     if let Ok(group) = i32::try_from(child.id()) {
         let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
     }
-    let gone = until(child, &Deadline::after(MERCY))?.is_some();
+    let gone = until(child, &mut relay, &Deadline::after(MERCY))?.is_some();
     Ok(if gone { End::Killed } else { End::LeftBehind(child.id()) })
 }
 
-/// How it ended, if it did by the deadline.
-fn until(child: &mut Child, deadline: &Deadline) -> io::Result<Option<ExitStatus>> {
+/// How it ended, if it did by the deadline. What it says is handed on meanwhile.
+fn until(child: &mut Child, relay: &mut Relay, deadline: &Deadline) -> io::Result<Option<ExitStatus>> {
     let mut pause = Duration::from_millis(1);
     loop {
         let expired = deadline.expired();
         let status = child.try_wait()?;
+        if status.is_some() {
+            relay.rest();
+        }
         if status.is_some() || expired {
             return Ok(status);
         }
-        thread::sleep(pause.min(deadline.remaining()));
+        relay.turn(pause.min(deadline.remaining()));
         pause = (pause * 2).min(Duration::from_millis(50));
     }
 }

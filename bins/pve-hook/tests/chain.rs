@@ -1,6 +1,11 @@
-//! A link to this program in hooks.d does not call itself for ever.
+//! What hooks.d runs: what it says, what it leaves behind, and that a link to this program does not call itself for ever.
 
-use std::{fs, os::unix::fs::symlink, process::Command};
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::{PermissionsExt, symlink},
+    process::Command,
+    time::{Duration, Instant},
+};
 
 #[test]
 fn called_by_itself_it_does_nothing_and_says_so() {
@@ -35,4 +40,28 @@ fn what_a_hook_left_behind_may_call_it_again() {
         let said = String::from_utf8_lossy(&run.stderr).into_owned();
         assert!(run.status.success() && !said.contains("pve-hook itself"), "{marker}: {said}");
     }
+}
+
+#[test]
+fn what_it_says_is_no_part_of_a_document_and_what_it_leaves_behind_holds_no_pipe() {
+    let dir = tempfile::tempdir().unwrap();
+    let tree = |path: &str| dir.path().join(path);
+    fs::create_dir_all(tree("etc/pve-hooks/hooks.d")).unwrap();
+    fs::create_dir_all(tree("etc/pve/qemu-server")).unwrap();
+    fs::write(tree("etc/pve/qemu-server/111.conf"), "name: win\n").unwrap();
+    let script = tree("etc/pve-hooks/hooks.d/50-x");
+    fs::write(&script, "#!/bin/sh\nsleep 60 &\necho said; echo complained >&2\n").unwrap();
+    fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
+    let run = |words: &[&str]| {
+        let started = Instant::now();
+        let mut program = Command::new(env!("CARGO_BIN_EXE_pve-hook"));
+        // Until both pipes are at their end, as PVE does it.
+        let run = program.arg("--root").arg(dir.path()).args(words).output().unwrap();
+        assert!(run.status.success() && started.elapsed() < Duration::from_secs(30), "{run:?}");
+        (String::from_utf8(run.stdout).unwrap(), String::from_utf8(run.stderr).unwrap())
+    };
+    assert_eq!(run(&["111", "post-start"]), ("said\n".into(), "complained\n".into()));
+    let (stdout, stderr) = run(&["--json", "111", "post-start"]);
+    assert!(stdout.starts_with('{') && !stdout.contains("said"), "{stdout}");
+    assert_eq!(stderr, "said\ncomplained\n");
 }

@@ -28,7 +28,8 @@ fn session(host: Host) -> Session {
 }
 
 fn sh(text: &str) -> Child {
-    Command::new("/bin/sh").args(["-c", text]).process_group(0).spawn().unwrap()
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", text]).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).spawn().unwrap()
 }
 
 #[test]
@@ -145,14 +146,52 @@ fn what_lies_where_others_can_change_it_does_not_run() {
 fn what_takes_too_long_is_killed_and_waited_for_no_longer_than_half_a_second() {
     let started = Instant::now();
     let mut child = sh("sleep 20; :");
-    assert_eq!(until(&mut child, &Deadline::after(Duration::from_millis(80))).unwrap(), None);
+    let mut silent = Relay::of(&mut child, true).unwrap();
+    assert_eq!(until(&mut child, &mut silent, &Deadline::after(Duration::from_millis(80))).unwrap(), None);
     let waited = started.elapsed();
     assert!(waited >= Duration::from_millis(80) && waited < Duration::from_secs(2), "{waited:?}");
-    assert_eq!(wait(&mut child, &Deadline::after(Duration::ZERO)).unwrap(), End::Killed);
+    assert_eq!(wait(&mut child, true, &Deadline::after(Duration::ZERO)).unwrap(), End::Killed);
     assert!(started.elapsed() < Duration::from_secs(3));
     let mut child = sh("exit 3");
-    let end = wait(&mut child, &Deadline::after(Duration::from_secs(9))).unwrap();
+    let end = wait(&mut child, true, &Deadline::after(Duration::from_secs(9))).unwrap();
     assert!(matches!(end, End::Itself(status) if status.code() == Some(3)), "{end:?}");
+}
+
+#[test]
+fn what_is_left_in_the_background_holds_nothing_of_ours_and_is_not_waited_for() {
+    let started = Instant::now();
+    let mut child = sh("sleep 30 & echo $!");
+    let mut pids = child.stdout.take().unwrap();
+    let end = wait(&mut child, true, &Deadline::after(Duration::from_secs(20))).unwrap();
+    assert!(matches!(end, End::Itself(status) if status.success()), "{end:?}");
+    assert!(started.elapsed() < Duration::from_secs(15));
+    let mut pid = [0; 16];
+    let n = io::Read::read(&mut pids, &mut pid).unwrap();
+    let pid: i32 = String::from_utf8_lossy(&pid[..n]).trim().parse().unwrap();
+    // It goes on: whoever left it there meant it.
+    kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+}
+
+#[test]
+fn much_that_is_said_is_handed_on_to_its_end() {
+    struct Kept(std::rc::Rc<std::cell::RefCell<Vec<u8>>>);
+    impl io::Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.borrow_mut().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut child = sh("head -c 3000000 /dev/zero; echo; echo the end");
+    let mut relay = Relay::of(&mut child, true).unwrap();
+    let kept = std::rc::Rc::default();
+    relay.hand_to(|| Box::new(Kept(std::rc::Rc::clone(&kept))));
+    assert!(until(&mut child, &mut relay, &Deadline::after(Duration::from_secs(20))).unwrap().is_some());
+    let kept = kept.borrow();
+    assert_eq!(kept.len(), 3_000_000 + "\nthe end\n".len());
+    assert!(kept.ends_with(b"the end\n"));
 }
 
 #[test]
