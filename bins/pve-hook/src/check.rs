@@ -22,6 +22,9 @@ struct Checked {
     vmid: u32,
     /// Unknown where the configuration cannot be read.
     registered: Option<bool>,
+    /// The hookscript, where it is ours and can be run on this node; for people.
+    #[serde(skip)]
+    script: Option<String>,
     devices: Vec<Checkable>,
     problems: Vec<String>,
     /// What is no problem and good to know; for people.
@@ -32,8 +35,20 @@ struct Checked {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Checkable {
-    Pci { key: String, functions: Vec<Address>, driver: &'static str, mapping: Option<String> },
-    Usb { key: String, host: String, mapping: Option<String> },
+    Pci {
+        key: String,
+        functions: Vec<Address>,
+        driver: &'static str,
+        mapping: Option<String>,
+        /// What happens to it; for people.
+        #[serde(skip)]
+        fate: String,
+    },
+    Usb {
+        key: String,
+        host: String,
+        mapping: Option<String>,
+    },
 }
 
 /// Checks VMs; without a list, all that pass devices through or name our hook.
@@ -43,6 +58,7 @@ pub fn check(session: &Session, vmids: &[u32]) -> Result<u8> {
     let broken = |vmid: u32, error: &anyhow::Error| Checked {
         vmid,
         registered: None,
+        script: None,
         devices: Vec::new(),
         problems: vec![format!("{error:#}")],
         notes: Vec::new(),
@@ -83,10 +99,14 @@ pub fn check(session: &Session, vmids: &[u32]) -> Result<u8> {
 fn one(session: &Session, config: &VmConfig) -> Checked {
     let registered = own::is_hook_of(&session.host, config);
     let mut problems = config.warnings.clone();
+    let mut runs = None;
     match config.hookscript.as_deref() {
         Some(volume) if registered => {
             let script = own::behind(&session.host, volume).unwrap_or_else(|| session.host.snippets().join("pve-hook"));
-            problems.extend(script_problem(session, &script));
+            match script_problem(session, &script) {
+                Some(problem) => problems.push(problem),
+                None => runs = Some(volume.to_owned()),
+            }
             problems.extend(chain_problems(session, config.vmid));
         }
         Some(other) if config.has_passthrough() => {
@@ -120,7 +140,7 @@ fn one(session: &Session, config: &VmConfig) -> Checked {
         devices.push(Checkable::Usb { key: usb.key.clone(), host, mapping: name });
     }
     problems.extend(named_twice(session, config));
-    Checked { vmid: config.vmid, registered: Some(registered), devices, problems, notes }
+    Checked { vmid: config.vmid, registered: Some(registered), script: runs, devices, problems, notes }
 }
 
 /// Ports that two lines name: QEMU can give the device to one only.
@@ -173,17 +193,25 @@ fn pci(
     // One at a time, so that a broken device does not hide the others.
     let alone = VmConfig { hostpci: vec![device.clone()], ..config.clone() };
     let mut functions = Vec::new();
+    let mut fate = if device.keep { "driver=keep: left to PVE" } else { "no GPU: left to PVE" }.to_owned();
     match pve::passthroughs(&session.host, &alone) {
         Ok(resolved) => {
             for passthrough in resolved {
                 problems
                     .extend(passthrough.missing.iter().map(|p| format!("{}: {p} is not on the PCI bus", device.key)));
+                if passthrough.mdev {
+                    fate = "mdev: left to PVE".into();
+                }
                 functions.extend(passthrough.alternatives.first().cloned().unwrap_or_default());
                 let ours = passthrough.alternatives.iter().flatten().filter_map(|address| ours(session, *address));
                 let mut units: Vec<Unit> = Vec::new();
                 for unit in ours.filter(|_| !device.keep && !passthrough.mdev) {
                     if !units.iter().any(|u| u.key() == unit.key()) {
-                        problems.extend(obstacles(session, &unit).into_iter().map(|o| format!("{}: {o}", device.key)));
+                        let found = obstacles(session, &unit);
+                        let viable = if found.is_empty() { ", viable" } else { "" };
+                        let group = unit.group.map(|group| format!(" (IOMMU group {group}{viable})"));
+                        fate = format!("goes to vfio-pci{}", group.unwrap_or_default());
+                        problems.extend(found.into_iter().map(|o| format!("{}: {o}", device.key)));
                         notes.extend(go_along(&unit, &passthrough.functions()).map(|n| format!("{}: {n}", device.key)));
                         taken.push((device.key.clone(), unit.clone()));
                         units.push(unit);
@@ -198,6 +226,7 @@ fn pci(
         functions,
         driver: if device.keep { "keep" } else { "vfio" },
         mapping: device.mapping().map(ToOwned::to_owned),
+        fate,
     }
 }
 
@@ -212,19 +241,22 @@ fn text(checked: &[Checked]) -> String {
             Some(false) => "not registered",
             None => "unknown",
         };
-        text.push_str(&format!("VM {}: {registered}\n", vm.vmid));
+        let script = vm.script.as_ref().map(|script| format!(", {script} can be run here")).unwrap_or_default();
+        text.push_str(&format!("VM {}: {registered}{script}\n", vm.vmid));
         for device in &vm.devices {
-            let (key, what, mapping) = match device {
-                Checkable::Pci { key, functions, driver, mapping } => {
-                    let list = functions.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-                    let left = if *driver == "keep" { " (driver=keep: left to PVE)" } else { "" };
-                    (key, format!("{list}{left}"), mapping)
-                }
-                Checkable::Usb { key, host, mapping } => (key, host.clone(), mapping),
+            let (key, what, mapping, fate) = match device {
+                Checkable::Pci { key, functions, mapping, fate, .. } => (
+                    key,
+                    functions.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+                    mapping,
+                    fate.as_str(),
+                ),
+                Checkable::Usb { key, host, mapping } => (key, host.clone(), mapping, ""),
             };
-            let what = if what.is_empty() { "not found".into() } else { what };
             let mapping = mapping.as_ref().map(|name| format!("  (mapping {name})")).unwrap_or_default();
-            text.push_str(&format!("  {key}: {what}{mapping}\n"));
+            let (what, fate) = if what.is_empty() { ("not found", "") } else { (what.as_str(), fate) };
+            let fate = if fate.is_empty() { String::new() } else { format!("  {fate}") };
+            text.push_str(&format!("  {key}: {what}{mapping}{fate}\n"));
         }
         vm.problems.iter().for_each(|problem| text.push_str(&format!("  PROBLEM: {problem}\n")));
         vm.notes.iter().for_each(|note| text.push_str(&format!("  note: {note}\n")));

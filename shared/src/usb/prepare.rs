@@ -46,7 +46,7 @@ fn keep_awake(session: &Session, control: &Path) -> std::io::Result<()> {
         session.would(&format!("write \"on\" to {}", session.host.shown(control)));
         return Ok(());
     }
-    OpenOptions::new().write(true).open(tree::target(control)?)?.write_all(b"on")
+    OpenOptions::new().write(true).truncate(true).open(tree::target(control)?)?.write_all(b"on")
 }
 
 #[cfg(test)]
