@@ -45,7 +45,7 @@ reset_devices() {
     wait_for 10 nothing_runs gpu-bind pve-hook sysfs-worker
     rm -rf /run/pve-hooks
     drop_new_ids
-    raw_attach && wait_for 5 has_sound "$SND" && reset_attributes
+    raw_attach && wait_for 15 has_sound "$SND" && reset_attributes
 }
 
 heal() {

@@ -20,7 +20,7 @@ if put "$GPU" "$SYS/drivers/bochs-drm/bind"; then fail "bochs takes a GPU withou
 memory_window "$PORT" open
 raw_attach
 start=$(now)
-wait_for 5 has_sound "$SND" || true
+wait_for 15 has_sound "$SND" || true
 note "the sound card comes $(since "$start") ms after bind has returned"
 expect_host
 expect_host "$GPU2" "$SND2"

@@ -46,9 +46,9 @@ wait_for 10 vm_stopped 111 || fail "the watcher does not end"
 expect_phases 111 "pre-start post-start post-stop"
 
 # A child that keeps the task's pipes blocks the task; others give up waiting for its lock.
-printf '#!/bin/sh\nsleep 4 &\n' >/var/lib/vz/snippets/spy
+printf '#!/bin/sh\nsleep 20 &\n' >/var/lib/vz/snippets/spy
 qm start 111 >/dev/null 2>&1 &
-nap 1
+wait_for 20 eval '! flock -n /var/lock/qemu-server/lock-111.conf true' || fail "the task does not take its lock"
 echo 1 >/run/lab/knob/lock-wait
 expect_exit 255 qm set 111 --name other
 expect_text "got timeout"

@@ -34,4 +34,4 @@ expect_exit 0 gpu-bind cycle 01:00
 expect_host
 expect_locks_free
 expect_neighbour_untouched
-grep -q 'gpu-bind.*0000:01:00.0' /run/lab/syslog || fail "nothing in syslog"
+wait_for 10 grep -q 'gpu-bind.*0000:01:00.0' /run/lab/syslog || fail "nothing in syslog"

@@ -8,12 +8,12 @@ mapfile -t locks < <(find /run/pve-hooks -type f -path '*lock*')
 for lock in "${locks[@]}"; do
     flock "$lock" sleep 100 &
 done
-nap 0.5
+for lock in "${locks[@]}"; do wait_for 10 eval '! flock -n "$lock" true' || fail "$lock is not held"; done
 snapshot_state
-expect_exit_within 4 3 gpu-bind --lock-timeout 1s detach 01:00
+expect_exit_within 10 3 gpu-bind --lock-timeout 1s detach 01:00
 expect_text "lock"
-expect_exit_within 4 3 pve-hook --lock-timeout 1s 111 pre-start
-expect_exit_within 4 3 gpu-bind --lock-timeout 1s attach 01:00
+expect_exit_within 10 3 pve-hook --lock-timeout 1s 111 pre-start
+expect_exit_within 10 3 gpu-bind --lock-timeout 1s attach 01:00
 expect_unchanged
 # Looking needs no lock.
-expect_exit_within 3 0 gpu-bind status
+expect_exit_within 10 0 gpu-bind status

@@ -20,7 +20,7 @@ expect_host
 expect_phases 111 "pre-start post-start pre-stop post-stop"
 expect_locks_free
 expect_neighbour_untouched
-grep -q "pve-hook.*0000:01:00.0.*111" /run/lab/syslog || fail "no line with address and VM in syslog"
+wait_for 10 grep -q "pve-hook.*0000:01:00.0.*111" /run/lab/syslog || fail "no line with address and VM in syslog"
 
 # Once more, now that everything has been there and back; with a leftover id it still works.
 leave_new_id "$GPU" "$SND"

@@ -11,12 +11,14 @@ unit_runs() { [[ -e $unit && ! -e /run/lab/units/absent ]] || fail "units that r
 
 # The unit has the GPU open as long as it runs.
 serve() {
+    local card
+    card=/dev/dri/$(cd "$DEV/$GPU/drm" && echo card?)
     : >$unit
     (
-        exec 9<"/dev/dri/$(cd "$DEV/$GPU/drm" && echo card?)"
+        exec 9<"$card"
         while [[ -e $unit ]]; do nap 0.01; done
     ) &
-    nap 0.3
+    wait_for 10 test "/proc/$!/fd/9" -ef "$card"
 }
 serve
 expect_exit 0 gpu-bind detach 01:00

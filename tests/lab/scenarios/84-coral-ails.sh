@@ -36,9 +36,9 @@ expect_exit 1 coral-check --fix --timeout 80s
 expect_text "deauthorized not changed: somebody forbade it"
 
 coral_hung
-expect_exit_within 45 1 coral-check --port "$(coral_port)" --json --timeout 40s
+expect_exit_within 55 1 coral-check --port "$(coral_port)" --json --timeout 40s
 expect_json '.corals[0].state' hung
-expect_exit_within 65 "1|4" coral-check --port "$(coral_port)" --fix --timeout 60s
+expect_exit_within 75 "1|4" coral-check --port "$(coral_port)" --fix --timeout 60s
 kill "$CORAL_FIRMWARE"
 
 # The other id is normal until the first use, and follows the port into the VM.

@@ -47,7 +47,7 @@ for n in 1 2 3 4 5 6 7 8 9 10 11 12 13; do lines+=("usb$n: host=7-$n.1.1.1.1.1")
 coral_vm 275 "host=$(coral_port)" "${lines[@]}"
 expect_exit 0 qm start 275
 wait_for 60 usb_live 275
-expect_exit_within 45 0 coral-check --vm 275 --timeout 40s
+expect_exit_within 55 0 coral-check --vm 275 --timeout 40s
 
 # A VM whose devices have no port of their own in QEMU: refused rather than guessed.
 expect_exit 0 qm stop 275

@@ -26,4 +26,4 @@ echo 1d6b:0104 >/run/lab/guest/275/usb
 expect_exit "1|5" coral-check --vm 275 --auto-reboot --timeout 120s
 [[ $(reboots) == 1 ]] || fail "a fourth reboot within the hour"
 expect_text "3"
-grep -q "coral-check.*275" /run/lab/syslog || fail "no line in syslog"
+wait_for 10 grep -q "coral-check.*275" /run/lab/syslog || fail "no line in syslog"

@@ -10,9 +10,9 @@ coral_vm 275 "host=$(coral_port)" "usb1: host=$far"
 expect_exit 0 qm start 275
 wait_for 60 usb_live 275
 # What the scenarios before did to the bus is in the kernel's log still.
-expect_exit_within 45 0 coral-check --timeout 40s --resets 1000
+expect_exit_within 55 0 coral-check --timeout 40s --resets 1000
 if [[ " $LAB_PROGRAMS " == *" usb-reset "* ]]; then
-    expect_exit_within 45 0 usb-reset list --timeout 40s
+    expect_exit_within 55 0 usb-reset list --timeout 40s
     expect_text "$far|4\.1\.1\.1\.1\.1" "275"
     # A hub with somebody else's device below it is nobody's to reset.
     expect_exit 5 usb-reset "${bus%% *}-4.1" --timeout 40s

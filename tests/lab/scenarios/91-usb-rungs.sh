@@ -32,7 +32,7 @@ expect_exit 0 usb-reset "$TABLET" --rung port
 expect_stick4_untouched
 expect_no_record
 expect_locks_free
-grep -q "usb-reset.*$TABLET" /run/lab/syslog || fail "nothing in syslog"
+wait_for 10 grep -q "usb-reset.*$TABLET" /run/lab/syslog || fail "nothing in syslog"
 # No VM is given it.
 expect_exit 1 usb-reset "$TABLET" --rung replug
 expect_text "no running VM"

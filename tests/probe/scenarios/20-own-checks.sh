@@ -30,7 +30,7 @@ fine 102
 settings '[probe.checks.hangs]' 'vms = ["101"]' 'command = ["/bin/sleep", "1000"]' 'timeout = "1s"' 'class = "network"'
 expect_exit_within 4 1 vm-probe check --all --json
 expect_json '[.vms[] | .failure_type] | join(" ")' "network none"
-nothing_runs sleep || fail "the command of the check was left behind"
+wait_for 5 nothing_runs sleep || fail "the command of the check was left behind"
 settings '[probe.checks.none]' 'command = ["/nonexistent"]'
 # Its program is not there: that says nothing of the VM, and is told.
 expect_exit_within 4 "0|1" vm-probe check 101

@@ -26,7 +26,7 @@ start=$EPOCHREALTIME
 ip link set tap101i0 down
 wait_for 15 carrier tap101i0 || fail "not healed: $(</run/lab/log/serve)"
 note "healed after $(since "$start") ms"
-settled() { vm-probe audit 101 --json | jq -e '[.. | strings | select(test("heal|success|done|gone|cured|recovered"; "i"))] | length > 0'; }
+settled() { vm-probe audit 101 --json | jq -e '.recoveries | map(.outcome) == ["recovered"]' >/dev/null; }
 wait_for 10 settled || fail "not on the books: $(vm-probe audit 101 --json)"
 [[ $(attempts 101) == 1 ]] || fail "counted $(attempts 101) times"
 logged 'recovery 1 of 3 in this hour, asked for by policy: interface_down:tap101i0; ip link set tap101i0 up'

@@ -27,7 +27,7 @@ fine 102
 # A listener that says what is not QEMU's protocol, without an end.
 mv /run/qemu-server/103.qmp /run/lab/103.qmp
 /usr/lib/lab/person babble /run/qemu-server/103.qmp &
-wait_for 2 test -S /run/qemu-server/103.qmp
+wait_for 10 test -S /run/qemu-server/103.qmp
 expect_exit_within 5 "0|1" vm-probe check 103 --json
 expect_exit_within 5 "0|1" vm-probe check --all --json
 expect_json '[.vms[] | select(.vmid != 103) | .status] | unique | join(" ")' healthy
