@@ -4,7 +4,12 @@ use anyhow::Result;
 use passthrough::{
     deadline::Deadline,
     fault::Fault,
-    gpu::{holders::vfio_holders, record::Record, target::of_vm, unit::Unit},
+    gpu::{
+        holders::{Holder, vfio_holders},
+        record::Record,
+        target::of_vm,
+        unit::Unit,
+    },
     pve::{self, VmConfig},
     session::Session,
     usb,
@@ -16,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Confirms that the VM's QEMU has every unit open, and every USB device that is plugged in.
 pub fn run(session: &Session, config: &VmConfig) -> Result<()> {
-    let deadline = Deadline::after(PATIENCE);
+    let deadline = session.deadline.within(PATIENCE);
     let units = units(session, config, &deadline);
     let lost = usb::confirm(session, config, &deadline);
     units?;
@@ -27,15 +32,17 @@ pub fn run(session: &Session, config: &VmConfig) -> Result<()> {
 }
 
 fn units(session: &Session, config: &VmConfig, deadline: &Deadline) -> Result<()> {
-    let taken = |unit: &Unit| Record::load(&session.host, unit).vmid == Some(config.vmid);
-    let units: Vec<Unit> = of_vm(session, config.vmid)?.into_iter().filter(taken).collect();
+    let all = of_vm(session, config.vmid)?;
+    let taken = |unit: &&Unit| Record::load(&session.host, unit).vmid == Some(config.vmid);
+    let taken: Vec<Unit> = all.iter().filter(taken).cloned().collect();
+    // Where nothing is on record, pre-start was not ours: one of those that it may have is what it has to hold.
+    let (units, enough) = if taken.is_empty() { (all, 1) } else { (taken.clone(), taken.len()) };
     loop {
         let holders = vfio_holders(&session.host, &units).list;
-        let open = |holder: &Option<passthrough::gpu::holders::Holder>| {
-            holder.as_ref().is_some_and(|holder| holder.vmid == Some(config.vmid))
-        };
-        let Some((unit, _)) = units.iter().zip(&holders).find(|(_, holder)| !open(holder)) else {
-            for unit in &units {
+        let holds = |holder: &Option<Holder>| holder.as_ref().is_some_and(|holder| holder.vmid == Some(config.vmid));
+        let (held, missing): (Vec<_>, Vec<_>) = units.iter().zip(&holders).partition(|(_, holder)| holds(holder));
+        let Some((unit, _)) = missing.first().filter(|_| held.len() < enough) else {
+            for (unit, _) in held {
                 session.log.info(&format!("VM {} holds {}", config.vmid, unit.address));
             }
             return Ok(());
