@@ -8,6 +8,7 @@ use super::{
     evidence::Evidence,
     finding::State,
     history,
+    patient::Patient,
 };
 use crate::{
     fault::{Code, Fault},
@@ -22,8 +23,6 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-
-pub use super::patient::{Action, Patient};
 
 /// How long a guest may take to see what was plugged in.
 const SETTLE: Duration = Duration::from_secs(10);

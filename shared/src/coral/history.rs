@@ -2,7 +2,7 @@
 
 use super::{
     finding::{Severity, State},
-    fix::Action,
+    patient::Action,
 };
 use crate::{
     fault::Fault,

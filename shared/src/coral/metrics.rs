@@ -128,7 +128,7 @@ mod tests {
             collect::Case,
             diagnose::samples,
             evidence::{Evidence, Guest},
-            fix::Patient,
+            patient::Patient,
             pcie, persistence,
         },
         deadline::Deadline,

@@ -3,7 +3,7 @@
 use super::{
     evidence::Evidence,
     finding::{Severity, State},
-    fix::Patient,
+    patient::Patient,
     report::Report,
 };
 

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::{finding::Severity, fix::Patient, history::now, report::Report};
+use super::{finding::Severity, history::now, patient::Patient, report::Report};
 use crate::{command, deadline::Deadline, fault::Fault, pve::qm, session::Session, state};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};

@@ -4,8 +4,9 @@ use super::{
     budget,
     collect::Wanted,
     finding::Severity,
-    fix::{Patient, Recovery, begin, end, ends_it, fault_of, look_again, word},
+    fix::{Recovery, begin, end, ends_it, fault_of, look_again, word},
     offer::{Offer, reboot_cures, reboot_is_vain},
+    patient::Patient,
 };
 use crate::{
     fault::Fault,

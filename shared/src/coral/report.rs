@@ -3,10 +3,10 @@
 use super::{
     evidence::{HandleSide, VmSide},
     finding::Severity,
-    fix::Patient,
     history::Trend,
     left::{Left, left},
     offer::advice,
+    patient::Patient,
     pcie::Pcie,
     persistence::Persistence,
 };

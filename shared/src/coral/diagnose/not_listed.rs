@@ -10,7 +10,7 @@ use crate::coral::{
     offer::Offer,
 };
 
-pub(super) fn absent(evidence: &Evidence, found: &mut Vec<Finding>) {
+pub(super) fn not_listed(evidence: &Evidence, found: &mut Vec<Finding>) {
     let whole: Vec<_> = evidence.vms.iter().filter(|vm| vm.form == Form::Controller).collect();
     if !whole.is_empty() {
         return found.push(inside_only(&whole));
