@@ -143,6 +143,7 @@ mod tests {
             pcie: pcie::corals(host),
             persistence: persistence::look(host),
             problems: vec![],
+            failed: vec![],
             past: vec![],
             whole: true,
             cures: false,
