@@ -38,7 +38,7 @@ pub(super) fn not_listed(evidence: &Evidence, found: &mut Vec<Finding>) {
     }
     if let Some(there) = missed.elsewhere.first() {
         text.push_str(&format!("; the Corals of this host are at {}", missed.elsewhere.join(", ")));
-        if missed.because.is_none() {
+        if missed.is_elsewhere() {
             let next = format!("coral-check --port {there}");
             return found.push(Finding::new(State::HostAbsent, Severity::Critical, text).next(next));
         }
