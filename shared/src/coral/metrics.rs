@@ -56,6 +56,8 @@ fn families(host: &Host, report: &Report) -> Vec<Family> {
     let mut temp: Family = ("pve_hooks_coral_pcie_temperature_celsius", "Temperature of a Coral on PCIe", Vec::new());
     for patient in &report.corals {
         let evidence = patient.evidence();
+        // As it was found, like the state beside it, and not as this run leaves it (`Patient::outcome`): these are looked at
+        // over time, and the exit code, which is about one run, knows that a silent guest is no news after a cure.
         let (state, grade) = patient.state();
         let port = || vec![("port", patient.name())];
         for other in State::ALL {

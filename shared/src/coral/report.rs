@@ -88,6 +88,7 @@ impl Report {
         json!({
             "state": state,
             "severity": severity,
+            "outcome": patient.outcome(),
             "host": evidence.host,
             "missed": evidence.host.is_none().then_some(&evidence.missed),
             "vm": vms.first(),

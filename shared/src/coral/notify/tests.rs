@@ -91,6 +91,8 @@ fn a_mail_of_a_cure_says_what_to_type_in_the_vm() {
     evidence.vms[0].guest = Guest::Unknown("silent".into());
     report.corals[0].findings = diagnose(report.corals[0].evidence());
     assert_eq!((report.corals[0].state().1, report.outcome(), report.code()), (Severity::Warning, Severity::Ok, 0));
+    let document = &report.document()["corals"][0];
+    assert_eq!((&document["severity"], &document["outcome"]), (&"warning".into(), &"ok".into()));
     let (line, code) = nagios::line(&report);
     assert!(line.starts_with("CORAL OK - 2-3 cured by replug, now guest_unknown: "), "{line}");
     assert_eq!(code, 0);
