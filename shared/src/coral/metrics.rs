@@ -127,7 +127,6 @@ mod tests {
     use crate::{
         config::Config,
         coral::{
-            collect::Case,
             diagnose::samples,
             evidence::{Evidence, Guest},
             patient::Patient,
@@ -141,7 +140,7 @@ mod tests {
 
     fn report(host: &Host, evidence: Evidence) -> Report {
         Report {
-            corals: vec![Patient::new(Case { evidence, passed: vec![] })],
+            corals: vec![Patient::new(evidence)],
             pcie: pcie::corals(host),
             persistence: persistence::look(host),
             problems: vec![],
@@ -181,7 +180,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let host = Host::new(dir.path());
         let mut report = report(&host, samples::healthy());
-        report.corals.push(Patient::new(Case { evidence: samples::healthy(), passed: vec![] }));
+        report.corals.push(Patient::new(samples::healthy()));
         let text = text(&host, &report);
         let mut series: Vec<_> =
             text.lines().filter_map(|line| line.rsplit_once(' ')).map(|(series, _)| series).collect();

@@ -142,7 +142,6 @@ pub fn accept(session: &Session, wanted: &Wanted, patient: &mut Patient, offer: 
 mod tests {
     use super::*;
     use crate::coral::{
-        collect::Case,
         diagnose::samples,
         evidence::{Evidence, HandleSide},
     };
@@ -150,7 +149,7 @@ mod tests {
     fn patient(change: impl FnOnce(&mut Evidence)) -> Patient {
         let mut evidence = samples::healthy();
         change(&mut evidence);
-        Patient::new(Case { evidence, ..Case::default() })
+        Patient::new(evidence)
     }
 
     #[test]

@@ -4,7 +4,6 @@ use super::{post::wait, *};
 use crate::{
     config::Config,
     coral::{
-        collect::Case,
         diagnose::{diagnose, samples},
         evidence::Guest,
         finding::State,
@@ -44,7 +43,7 @@ fn news_and_daily_reminders_are_mailed_and_nothing_else() {
 /// A Coral that was stale, and that this run cured.
 fn recovered() -> Patient {
     let action = Action { rung: "replug".into(), result: "worked".into(), detail: "off and back".into() };
-    let mut patient = Patient::new(Case { evidence: samples::healthy(), passed: vec![] });
+    let mut patient = Patient::new(samples::healthy());
     (patient.before, patient.actions) = (Some(State::QemuStale), vec![action]);
     patient
 }
@@ -69,10 +68,10 @@ fn a_cure_is_mailed_at_most_once_an_hour_and_the_others_are_counted() {
     assert_eq!(summary(&at(9000, Some(5000), 0)), None);
     assert_eq!(summary(&at(9000, Some(5000), 2)).as_deref(), Some("cured again, times: 2 (coral-check history)"));
     // A guest that gives no answer is no reason to call it ill; a host that puts it to sleep is.
-    patient.case.evidence.vms[0].guest = Guest::Unknown("silent".into());
+    patient.evidence.vms[0].guest = Guest::Unknown("silent".into());
     patient.findings = diagnose(patient.evidence());
     assert!(patient.is_cured());
-    samples::host(&mut patient.case.evidence).runtime_status = Some("suspended".into());
+    samples::host(&mut patient.evidence).runtime_status = Some("suspended".into());
     patient.findings = diagnose(patient.evidence());
     assert!(!patient.is_cured());
 }
@@ -87,7 +86,7 @@ fn a_mail_of_a_cure_says_what_to_type_in_the_vm() {
     assert!(text.contains("  next, in the VM:\n    docker restart frigate\n"), "{text}");
     assert!(text.ends_with("  and here: coral-check --vm 275\n"), "{text}");
     // The run is well, whatever a silent guest does not say.
-    let evidence = &mut report.corals[0].case.evidence;
+    let evidence = &mut report.corals[0].evidence;
     evidence.vms[0].guest = Guest::Unknown("silent".into());
     report.corals[0].findings = diagnose(report.corals[0].evidence());
     assert_eq!((report.corals[0].state().1, report.outcome(), report.code()), (Severity::Warning, Severity::Ok, 0));
@@ -155,7 +154,7 @@ fn corals_on_pcie_and_ports_that_are_left_are_news_too() {
         text: "the driver gave it up".into(),
         ..Pcie::default()
     };
-    let well = Patient::new(Case { evidence: samples::healthy(), passed: vec![] });
+    let well = Patient::new(samples::healthy());
     let mut report = Report { pcie: vec![dead], ..of(dir.path(), well) };
     let mails = would_mail(dir.path(), &report);
     assert_eq!(mails.len(), 2, "{mails:?}");
@@ -203,7 +202,7 @@ fn a_cure_that_was_not_mailed_leaves_the_state_as_news() {
     assert_eq!(failed.len(), 1, "{failed:?}");
     assert_eq!(told[&name], Told { unmailed: 1, ..ill });
     // One that nobody was told of before, with a guest that is silent: that is not taken for told either.
-    patient.case.evidence.vms[0].guest = Guest::Unknown("silent".into());
+    patient.evidence.vms[0].guest = Guest::Unknown("silent".into());
     patient.findings = diagnose(patient.evidence());
     let (failed, told) = told_in_vain(&report(patient), BTreeMap::new());
     assert_eq!(failed.len(), 1, "{failed:?}");
