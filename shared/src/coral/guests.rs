@@ -167,15 +167,12 @@ impl Answers {
     }
 
     /// What stands for an answer that did not come in time.
-    fn missing(&self, asked: Asked) -> Option<Answer> {
-        match asked {
-            (vmid, None) => (!self.guests.contains_key(&vmid)).then(|| Answer::Guest(vmid, self.guest(vmid))),
-            (vmid, Some(key)) => {
-                let told = self.qemu(vmid, &key);
-                let asked = (vmid, key);
-                (!self.qemus.contains_key(&asked)).then(|| Answer::Qemu(vmid, asked.1, told))
-            }
-        }
+    fn missing(&self, (vmid, key): Asked) -> Option<Answer> {
+        let Some(key) = key else {
+            return (!self.guests.contains_key(&vmid)).then(|| Answer::Guest(vmid, self.guest(vmid)));
+        };
+        let late = Answer::Qemu(vmid, key.clone(), Err(self.late()));
+        (!self.qemus.contains_key(&(vmid, key))).then_some(late)
     }
 
     /// What a guest lists.

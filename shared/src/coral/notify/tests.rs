@@ -167,13 +167,13 @@ fn corals_on_pcie_and_ports_that_are_left_are_news_too() {
 
 /// What is remembered once this was told on a host without anybody who takes mails: a tree's are never sent by this
 /// machine's sendmail, and there is no other.
-fn told_in_vain(report: &Report, last: BTreeMap<String, Told>) -> (Vec<Error>, BTreeMap<String, Told>) {
+fn told_in_vain(report: &Report, last: &BTreeMap<String, Told>) -> (Vec<Error>, BTreeMap<String, Told>) {
     let dir = tempfile::tempdir().unwrap();
     let deadline = Deadline::after(Duration::from_secs(20));
     let session =
         Session::new(Host::new(dir.path()), Config::default(), deadline, Log::new("test", -2), Output::new(true));
     let path = session.host.lib_dir().join("coral-notify.json");
-    state::save(&path, &last).unwrap();
+    state::save(&path, last).unwrap();
     let failed = notify(&session, report);
     (failed, state::load(&path).unwrap())
 }
@@ -185,7 +185,7 @@ fn a_mail_that_is_not_accepted_keeps_nothing_of_the_others_back() {
     let dead = |address: &str| Pcie { address: address.into(), severity: Severity::Critical, ..Pcie::default() };
     let mut report = Report { treated: true, cures: true, ..of(Path::new("/nonexistent"), recovered()) };
     report.pcie = vec![dead("0000:05:00.0"), dead("0000:06:00.0")];
-    let (failed, told) = told_in_vain(&report, BTreeMap::from([(name.clone(), lately)]));
+    let (failed, told) = told_in_vain(&report, &BTreeMap::from([(name.clone(), lately)]));
     assert_eq!(told[&name].unmailed, 1);
     // What was not mailed is not taken for mailed, and all of it is told.
     assert_eq!(told.len(), 1, "{told:?}");
@@ -198,13 +198,13 @@ fn a_cure_that_was_not_mailed_leaves_the_state_as_news() {
     let name = patient.name();
     let ill = Told { state: "qemu_stale".into(), severity: Severity::Critical, at: 7, cured: None, unmailed: 0 };
     let report = |patient| Report { treated: true, cures: true, ..of(Path::new("/nonexistent"), patient) };
-    let (failed, told) = told_in_vain(&report(recovered()), BTreeMap::from([(name.clone(), ill.clone())]));
+    let (failed, told) = told_in_vain(&report(recovered()), &BTreeMap::from([(name.clone(), ill.clone())]));
     assert_eq!(failed.len(), 1, "{failed:?}");
     assert_eq!(told[&name], Told { unmailed: 1, ..ill });
     // One that nobody was told of before, with a guest that is silent: that is not taken for told either.
     patient.evidence.vms[0].guest = Guest::Unknown("silent".into());
     patient.findings = diagnose(patient.evidence());
-    let (failed, told) = told_in_vain(&report(patient), BTreeMap::new());
+    let (failed, told) = told_in_vain(&report(patient), &BTreeMap::new());
     assert_eq!(failed.len(), 1, "{failed:?}");
     assert_eq!((told[&name].severity, told[&name].unmailed), (Severity::Ok, 1), "{told:?}");
     let now = Told { state: "guest_unknown".into(), severity: Severity::Warning, ..told[&name].clone() };
