@@ -112,7 +112,12 @@ def starts(page, line, file, root):
             time.sleep(0.02)
         started = socket.exists()
         daemon.terminate()
-        said = daemon.communicate()[0]
+        try:
+            said = daemon.communicate(timeout=10)[0]
+        except subprocess.TimeoutExpired:
+            daemon.kill()
+            said = daemon.communicate()[0]
+            complain(page, line, "vm-probe serve does not end with it within 10 s")
     if not started:
         complain(page, line, f"vm-probe serve does not start with it: {said.strip()}")
 
@@ -198,10 +203,14 @@ def by_others():
 
 def sudoers():
     """What people copy into /etc/sudoers.d, by sudo's own parser."""
+    rules = 0
     for page in PAGES:
         for number, line in prose(page):
             for rule in re.findall(r"`([^`]*NOPASSWD[^`]*)`", line):
+                rules += 1
                 file = SCRATCH / "sudoers"
+                # The one before is not writable.
+                file.unlink(missing_ok=True)
                 file.write_text(rule + "\n")
                 file.chmod(0o440)
                 try:
@@ -212,6 +221,8 @@ def sudoers():
                 count["sudo rules"] = count.get("sudo rules", 0) + 1
                 if code:
                     complain(page, number, said)
+    if not rules:
+        complain("docs", 0, "no rule for sudo is found any more")
 
 
 # --- commands and states in the text

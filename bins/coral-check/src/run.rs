@@ -1,16 +1,15 @@
 //! Look, cure, tell.
 
 use crate::cli::{Cli, Verb, unknown};
-use anyhow::Result;
+use anyhow::{Error, Result};
 use passthrough::{
     coral::{
         collect::{Wanted, collect},
         consent,
         finding::Severity,
-        fix,
-        fix::Patient,
-        history, inside, metrics, nagios as plugin, notify,
+        fix, history, inside, metrics, nagios as plugin, notify,
         offer::offers,
+        patient::Patient,
         pcie, persistence, reboot, remember,
         report::Report,
     },
@@ -83,25 +82,27 @@ fn guest(session: &Session) -> Result<u8> {
 }
 
 fn check(session: &Session, cli: &Cli) -> Result<u8> {
-    let (report, mut code) = examined(session, cli)?;
+    let mut report = examined(session, cli)?;
+    // Before the document, which tells what a dry run would do there as well; it is told whatever fails there.
+    let published = published(session, cli, &mut report);
+    let code = report.code();
     if session.output.is_json() {
         let mut document = report.document();
         document["dry_run"] = session.dry_run.into();
         document["would"] = session.planned().into();
         session.output.json(&document)?;
-    } else if !cli.common.quiet || report.outcome() > Severity::Ok {
+    } else if !cli.common.quiet || code > 0 {
         session.output.text(&report.text(&session.output));
     }
-    code = code.max(published(session, cli, &report)?);
-    Ok(code)
+    published.map(|()| code)
 }
 
 /// The one line of a plugin; whatever goes wrong is UNKNOWN.
 pub fn nagios(cli: &Cli) -> ExitCode {
     let outcome = session(cli).and_then(|session| {
-        let (report, _) = examined(&session, cli)?;
+        let mut report = examined(&session, cli)?;
         // First, since what fails there makes another line of it, and there is to be one.
-        published(&session, cli, &report)?;
+        published(&session, cli, &mut report)?;
         let (line, code) = plugin::line(&report);
         session.output.text(&line);
         session.output.check()?;
@@ -113,10 +114,10 @@ pub fn nagios(cli: &Cli) -> ExitCode {
     }
 }
 
-fn examined(session: &Session, cli: &Cli) -> Result<(Report, u8)> {
+fn examined(session: &Session, cli: &Cli) -> Result<Report> {
     session.warn_unless_root();
     require_sysfs(session)?;
-    let healed = if cli.fixes() { heal(session)? } else { true };
+    let unhealed = if cli.fixes() { heal(session)? } else { None };
     let wanted = Wanted { vm: cli.vm, port: cli.port.clone(), ask_guests: !cli.no_guest, resets_allowed: cli.resets };
     let seen = collect(session, &wanted)?;
     for problem in &seen.problems {
@@ -135,38 +136,32 @@ fn examined(session: &Session, cli: &Cli) -> Result<(Report, u8)> {
     }
     let whole = cli.vm.is_none() && cli.port.is_none();
     let past = history::read(&session.host).map(|(entries, _)| history::trend(&entries, history::now()));
-    let report = Report {
+    Ok(Report {
         corals,
         pcie: if whole { pcie::corals(&session.host) } else { Vec::new() },
         persistence: persistence::look(&session.host),
         problems: seen.problems,
+        failed: unhealed.into_iter().collect(),
         past: past.unwrap_or_default(),
         whole,
         cures: cli.fixes(),
         treated: cli.fixes() && !session.dry_run,
-    };
-    let code = report.code().max(u8::from(!healed));
-    Ok((report, code))
+    })
 }
 
-/// What runs that died left off; whether it is on again. What cannot be had now, as another VM is being backed up, keeps
+/// Gives back what runs that died left off; why that failed, if it did. What cannot be had now, as another VM is being backed up, keeps
 /// nobody from looking, unless the kernel does not answer.
-fn heal(session: &Session) -> Result<bool> {
+fn heal(session: &Session) -> Result<Option<String>> {
     session.require_root()?;
     match usb::heal(session) {
         Ok(healed) => {
             for what in &healed {
                 session.log.change(what);
             }
-            Ok(true)
+            Ok(None)
         }
         Err(error) if Fault::code_of(&error) == Code::Wedged => Err(error),
-        Err(error) => {
-            let next = Fault::of(&error).and_then(|fault| fault.next.as_ref());
-            let next = next.map(|next| format!("; next: {next}")).unwrap_or_default();
-            session.log.warn(&format!("{error:#}{next}"));
-            Ok(false)
-        }
+        Err(error) => Ok(Some(warned(session, &error))),
     }
 }
 
@@ -192,16 +187,22 @@ fn treat(session: &Session, cli: &Cli, wanted: &Wanted, patient: &mut Patient) -
     Ok(())
 }
 
-/// What others are told; what fails there does not change what was found.
-fn published(session: &Session, cli: &Cli, report: &Report) -> Result<u8> {
+/// What others are told; a mail that fails there does not change what was found, and is told with it.
+fn published(session: &Session, cli: &Cli, report: &mut Report) -> Result<()> {
     if let Some(path) = &cli.metrics {
         metrics::write(session, report, path)?;
     }
-    if cli.notify
-        && let Err(error) = notify::notify(session, report)
-    {
-        session.log.warn(&format!("{error:#}"));
-        return Ok(1);
+    if cli.notify {
+        let failed = notify::notify(session, report);
+        report.failed.extend(failed.iter().map(|error| warned(session, error)));
     }
-    Ok(0)
+    Ok(())
+}
+
+/// Warns of something that does not end the run, with what to type; its words.
+fn warned(session: &Session, error: &Error) -> String {
+    let next = Fault::of(error).and_then(|fault| fault.next.as_ref());
+    let next = next.map(|next| format!("; next: {next}")).unwrap_or_default();
+    session.log.warn(&format!("{error:#}{next}"));
+    format!("{error:#}")
 }

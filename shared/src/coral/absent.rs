@@ -1,7 +1,7 @@
 //! Places where a Coral should be and is not.
 
 use super::{
-    collect::{Case, Wanted, held},
+    collect::{Wanted, held},
     evidence::Evidence,
     host_side,
     lines::Line,
@@ -32,7 +32,7 @@ pub(super) struct Looked<'a> {
 
 impl Looked<'_> {
     /// The places where a Coral should be and is not. `alone`: nothing else was found, so that it has to be somewhere.
-    pub fn absent(&self, alone: bool) -> Vec<Case> {
+    pub fn absent(&self, alone: bool) -> Vec<Evidence> {
         let Self { host, wanted, lines, all, found_none, .. } = *self;
         let known = seen::ports(host);
         // Of a VM that was asked about and has no Coral, any port that is empty may be the Coral's.
@@ -55,22 +55,19 @@ impl Looked<'_> {
                 (None, Some(port)) => Some(format!("last seen at {port}")),
                 _ => None,
             };
-            cases.push(Case {
-                evidence: Evidence { missed: host_side::missed(host, port, because), ..Evidence::default() },
-                ..Case::default()
-            });
+            cases.push(Evidence { missed: host_side::missed(host, port, because), ..Evidence::default() });
         }
         if wanted.port.is_some() {
             let ports: Vec<_> = all.iter().map(|coral| coral.port.clone()).collect();
             for case in &mut cases {
-                case.evidence.missed.elsewhere.clone_from(&ports);
+                case.missed.elsewhere.clone_from(&ports);
             }
         }
         cases
     }
 
     /// Those that lines of configurations tell of. `known`: where Corals were; with `guess`, any port may have had one.
-    fn named(&self, known: &[String], guess: bool) -> Vec<Case> {
+    fn named(&self, known: &[String], guess: bool) -> Vec<Evidence> {
         let Self { host, wanted, lines, all, claimed, hidden, .. } = *self;
         let about = |line: &Line<'_>| all.iter().any(|coral| line.means(coral) || line.meant(coral));
         let expects = |line: &Line<'_>| {
@@ -84,7 +81,7 @@ impl Looked<'_> {
                 && (by_port || line.names_coral())
                 && (line.port().is_some() || (all.is_empty() && !hidden))
         };
-        let mut cases: Vec<Case> = Vec::new();
+        let mut cases: Vec<Evidence> = Vec::new();
         let unclaimed = lines.iter().zip(claimed).filter(|(_, claimed)| !**claimed).map(|(line, _)| line);
         for line in unclaimed.filter(|line| expects(line)) {
             let port = line.port();
@@ -94,18 +91,16 @@ impl Looked<'_> {
             let because = format!("{} is given {}", vm.title(), vm.line());
             // Two lines by id, one for each id, are about one Coral.
             let guessed = guess && port.as_ref().is_some_and(|port| !known.contains(port));
-            let same = |case: &&mut Case| case.evidence.missed.port == port || port.is_none() || guessed;
+            let same = |case: &&mut Evidence| case.missed.port == port || port.is_none() || guessed;
             if let Some(case) = cases.iter_mut().find(same) {
-                if case.evidence.vms.iter().all(|other| other.vmid != vm.vmid) {
-                    case.evidence.vms.push(vm);
-                    case.passed.push(Some(line.passed.clone()));
+                if case.vms.iter().all(|other| other.vmid != vm.vmid) {
+                    case.vms.push(vm);
                 }
                 continue;
             }
             let port = port.or_else(|| known.first().cloned());
             let missed = host_side::missed(host, port, Some(because));
-            let evidence = Evidence { missed, vms: vec![vm], ..Evidence::default() };
-            cases.push(Case { evidence, passed: vec![Some(line.passed.clone())] });
+            cases.push(Evidence { missed, vms: vec![vm], ..Evidence::default() });
         }
         cases
     }
@@ -116,11 +111,11 @@ fn is_empty(host: &Host, port: &str) -> bool {
 }
 
 /// A Coral that was there a moment ago and is nowhere now.
-pub(super) fn gone(session: &Session, was: Case) -> Case {
-    let Some(side) = was.evidence.host else { return was };
+pub(super) fn gone(session: &Session, was: Evidence) -> Evidence {
+    let Some(side) = was.host else { return was };
     let because = Some("it was there before it was treated".to_owned());
     let missed = host_side::missed(&session.host, Some(side.port), because);
-    Case { evidence: Evidence { host: None, missed, ..was.evidence }, passed: was.passed }
+    Evidence { host: None, missed, ..was }
 }
 
 #[cfg(test)]
@@ -144,12 +139,11 @@ mod tests {
         let deadline = Deadline::after(Duration::from_secs(20));
         let session =
             Session::new(Host::new(dir.path()), Config::default(), deadline, Log::new("test", -2), Output::new(true));
-        let was = Case { evidence: samples::healthy(), ..Case::default() };
-        let now = gone(&session, was).evidence;
+        let now = gone(&session, samples::healthy());
         let found = diagnose(&now);
         assert_eq!(found[0].state, State::HostAbsent);
         assert!(found[0].text.ends_with("at 2-3 (it was there before it was treated)"), "{}", found[0].text);
         // And stays so.
-        assert_eq!(gone(&session, Case { evidence: now.clone(), ..Case::default() }).evidence, now);
+        assert_eq!(gone(&session, now.clone()), now);
     }
 }

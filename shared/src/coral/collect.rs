@@ -17,7 +17,7 @@ use crate::{
     host::Host,
     pve::{self, VmConfig},
     session::Session,
-    usb::{Passed, UsbDevice},
+    usb::UsbDevice,
 };
 use anyhow::Result;
 use assign::{candidates, is_of, keep_vm, present, share};
@@ -44,20 +44,11 @@ impl Default for Wanted {
     }
 }
 
-/// One Coral, or the place where one is missing.
-#[derive(Debug, Clone, Default)]
-pub struct Case {
-    /// What is known.
-    pub evidence: Evidence,
-    /// The configuration lines of its VMs, in their order; none where a whole controller is passed through.
-    pub passed: Vec<Option<Passed>>,
-}
-
 /// Everything that is seen.
 #[derive(Debug, Default)]
 pub struct Seen {
-    /// The Corals on USB.
-    pub cases: Vec<Case>,
+    /// The Corals on USB, and the places where one is missing.
+    pub cases: Vec<Evidence>,
     /// Configurations that could not be understood, and may hide a VM.
     pub problems: Vec<String>,
 }
@@ -89,13 +80,13 @@ pub fn collect(session: &Session, wanted: &Wanted) -> Result<Seen> {
         }
     }
     for case in &mut cases {
-        case.evidence.candidates = candidates(host, wanted, &lines, &all, case);
+        case.candidates = candidates(host, wanted, &lines, &all, case);
     }
-    if wanted.vm.is_some() && cases.iter().any(|case| !case.evidence.vms.is_empty()) {
-        cases.retain(|case| !case.evidence.vms.is_empty());
+    if wanted.vm.is_some() && cases.iter().any(|case| !case.vms.is_empty()) {
+        cases.retain(|case| !case.vms.is_empty());
     }
     if wanted.port.is_none() || cases.is_empty() {
-        let found_none = cases.iter().all(|case| case.evidence.vms.is_empty());
+        let found_none = cases.iter().all(|case| case.vms.is_empty());
         let here = wanted.port.is_none() && !pcie::corals(host).is_empty();
         let alone = cases.is_empty() && !here && hidden.is_empty();
         let known = |line: &Line<'_>| cases.iter().any(|case| is_of(case, line));
@@ -112,14 +103,13 @@ pub fn collect(session: &Session, wanted: &Wanted) -> Result<Seen> {
             hidden: !hidden.is_empty(),
         };
         let absent = looked.absent(alone);
-        if wanted.vm.is_some() && absent.iter().any(|case| !case.evidence.vms.is_empty()) {
+        if wanted.vm.is_some() && absent.iter().any(|case| !case.vms.is_empty()) {
             // It is given one that is missing, so that those of others are not its.
-            cases.retain(|case| case.evidence.given_to.is_empty());
+            cases.retain(|case| case.given_to.is_empty());
         }
         cases.extend(absent);
     }
-    for case in &mut cases {
-        let evidence = &mut case.evidence;
+    for evidence in &mut cases {
         evidence.resets_allowed = wanted.resets_allowed;
         let unlucky = configs.first().filter(|_| wanted.vm.is_some() && evidence.vms.is_empty());
         evidence.unread.clone_from(&unread);
@@ -181,27 +171,23 @@ fn refuse_other(host: &Host, port: &str) -> Result<()> {
 }
 
 /// Asks all QEMUs and guests at once.
-fn ask(session: &Session, wanted: &Wanted, configs: &[VmConfig], cases: &mut [Case]) {
+fn ask(session: &Session, wanted: &Wanted, configs: &[VmConfig], cases: &mut [Evidence]) {
     let mut questions = Questions::new(&session.host, &session.deadline);
     for config in configs {
-        let of_vm = |(vm, passed): (&VmSide, &Option<Passed>)| {
-            let passed = passed.clone().filter(|_| vm.vmid == config.vmid && vm.pid.is_some());
-            passed.map(|passed| (passed, vm.handle == HandleSide::Live))
-        };
-        let pairs = cases.iter().flat_map(|case| case.evidence.vms.iter().zip(&case.passed));
-        let lines: Vec<_> = pairs.filter_map(of_vm).collect();
+        let vms = cases.iter().flat_map(|case| &case.vms);
+        let running: Vec<_> = vms.filter(|vm| vm.vmid == config.vmid && vm.pid.is_some()).collect();
+        let line = |vm: &&VmSide| Some((vm.passed.clone()?, vm.handle == HandleSide::Live));
+        let lines: Vec<_> = running.iter().filter_map(line).collect();
         if !lines.is_empty() {
             questions.ask_qemu(lines);
         }
-        let runs =
-            cases.iter().flat_map(|case| &case.evidence.vms).any(|vm| vm.vmid == config.vmid && vm.pid.is_some());
-        if wanted.ask_guests && runs {
+        if wanted.ask_guests && !running.is_empty() {
             questions.ask_guest(config);
         }
     }
     let answers = questions.answers();
     answers.told.iter().for_each(|text| session.log.detail(text));
-    let running = cases.iter_mut().flat_map(|case| &mut case.evidence.vms).filter(|vm| vm.pid.is_some());
+    let running = cases.iter_mut().flat_map(|case| &mut case.vms).filter(|vm| vm.pid.is_some());
     for vm in running {
         vm.guest = if wanted.ask_guests { answers.guest(vm.vmid) } else { Guest::NotAsked };
         vm.qemu = (vm.form != Form::Controller).then(|| answers.qemu(vm.vmid, &vm.key));

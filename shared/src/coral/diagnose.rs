@@ -1,8 +1,8 @@
 //! What the evidence means: a pure function, layer by layer from the host to the guest. A layer that cannot work ends the
 //! look at those above it; what is unknown is never taken for missing.
 
-mod absent;
 mod configured;
+mod not_listed;
 #[cfg(test)]
 pub(super) mod samples;
 #[cfg(test)]
@@ -16,8 +16,8 @@ use super::{
     evidence::{Configuration, Events, Evidence, HostSide},
     finding::{Finding, Severity, State},
 };
-use absent::absent;
 use configured::{fragile, host_only, rival};
+use not_listed::not_listed;
 use vm_side::vm_side;
 
 /// Errors of the link in an hour that are more than a device that was just plugged in makes.
@@ -27,7 +27,7 @@ const LINK_ERRORS: u32 = 3;
 pub fn diagnose(evidence: &Evidence) -> Vec<Finding> {
     let mut found = Vec::new();
     match &evidence.host {
-        None => absent(evidence, &mut found),
+        None => not_listed(evidence, &mut found),
         Some(host) => present(evidence, host, &mut found),
     }
     if found.is_empty() {

@@ -7,6 +7,7 @@ pub use host::{Configuration, HolderSide, HostSide};
 pub use vm::{Form, Guest, HandleSide, QemuSide, VmSide};
 pub(super) use vm::{by_port, without};
 
+use crate::usb::XHCI;
 use serde::Serialize;
 
 /// What is known of one Coral, or of the place where one is missing.
@@ -33,11 +34,14 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// The bus-port where one is missing because its controller died, and that controller.
+    /// The bus-port where one is missing because its controller died, and that controller, where a reset of it is what
+    /// helps: not of one that has something else working on that port, that is on another driver than those which are
+    /// reset, or on which nobody expects a Coral while there are some elsewhere.
     pub fn below_dead_controller(&self) -> Option<(&str, &str)> {
         let died = self.host.is_none() && self.events.as_ref().is_some_and(|events| events.controller_died > 0);
-        let Missed { port, controller, .. } = &self.missed;
-        Some((port.as_deref()?, controller.as_deref()?)).filter(|_| died)
+        let Missed { port, controller, controller_driver, instead, .. } = &self.missed;
+        let helps = controller_driver.as_deref() == Some(XHCI) && instead.is_none() && !self.missed.is_elsewhere();
+        Some((port.as_deref()?, controller.as_deref()?)).filter(|_| died && helps)
     }
 }
 
@@ -59,6 +63,13 @@ pub struct Missed {
     /// Where Corals are, while another place was asked about.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub elsewhere: Vec<String>,
+}
+
+impl Missed {
+    /// Whether there are Corals elsewhere, and nothing but the question says that there should be one here.
+    pub fn is_elsewhere(&self) -> bool {
+        !self.elsewhere.is_empty() && self.because.is_none()
+    }
 }
 
 /// What the kernel logged in the last hour.

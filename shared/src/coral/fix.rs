@@ -2,12 +2,13 @@
 
 use super::{
     absent::gone,
-    collect::{Case, Wanted, collect},
+    collect::{Wanted, collect},
     cure::{replugged, rungs},
     diagnose::diagnose,
     evidence::Evidence,
     finding::State,
     history,
+    patient::Patient,
 };
 use crate::{
     fault::{Code, Fault},
@@ -22,8 +23,6 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-
-pub use super::patient::{Action, Patient};
 
 /// How long a guest may take to see what was plugged in.
 const SETTLE: Duration = Duration::from_secs(10);
@@ -140,7 +139,7 @@ fn climb_one(session: &Session, patient: &Patient, rung: Rung) -> Result<Outcome
     };
     let device = UsbDevice::new(&session.host, port);
     if rung == Rung::Replug {
-        let passed = replugged(evidence).and(patient.case.passed.first().cloned().flatten());
+        let passed = replugged(evidence).and_then(|vm| vm.passed.clone());
         let Some(passed) = passed else { return Ok(Outcome::Skipped("no running VM is given it".into())) };
         replug::replug(session, &passed, &device)?;
         return Ok(Outcome::Worked(format!("VM {} {}: off and back, with a live handle", passed.vmid, passed.usb.key)));
@@ -161,11 +160,11 @@ pub(super) fn look_again(session: &Session, wanted: &Wanted, patient: &mut Patie
     let until = session.deadline.within(if session.host.is_live() { settle } else { Duration::ZERO });
     loop {
         let seen = collect(session, wanted)?;
-        let was = std::mem::take(&mut patient.case);
+        let was = std::mem::take(&mut patient.evidence);
         // What is nowhere any more is gone, not as it was.
-        let peer = place(&was.evidence).and_then(|port| Port::of(&session.host, &port)?.peer());
+        let peer = place(&was).and_then(|port| Port::of(&session.host, &port)?.peer());
         let peer = peer.map(|peer| peer.name);
-        patient.case = match same(seen.cases, &was.evidence, peer.as_deref(), &patient.others) {
+        patient.evidence = match same(seen.cases, &was, peer.as_deref(), &patient.others) {
             Some(case) => case,
             None => gone(session, was),
         };
@@ -184,14 +183,14 @@ fn place(evidence: &Evidence) -> Option<String> {
 }
 
 /// The same Coral: on its port, on the other half of its socket, or the only one of the same VM.
-fn same(cases: Vec<Case>, before: &Evidence, peer: Option<&str>, others: &[String]) -> Option<Case> {
+fn same(cases: Vec<Evidence>, before: &Evidence, peer: Option<&str>, others: &[String]) -> Option<Evidence> {
     let vm = |evidence: &Evidence| evidence.vms.first().map(|vm| vm.vmid);
     let was = place(before);
-    let score = |case: &Case| match place(&case.evidence) {
+    let score = |case: &Evidence| match place(case) {
         here if here.is_some() && here == was => 3,
         here if here.is_some() && here.as_deref() == peer => 2,
         Some(here) if others.contains(&here) => 0,
-        _ => u8::from(vm(before).is_some() && vm(&case.evidence) == vm(before)),
+        _ => u8::from(vm(before).is_some() && vm(case) == vm(before)),
     };
     cases.into_iter().max_by_key(score).filter(|case| score(case) > 0)
 }
@@ -202,15 +201,15 @@ mod tests {
     use crate::{config::Config, coral::diagnose::samples, deadline::Deadline, host::Host, log::Log, report::Output};
     use std::{fs, os::unix::fs::symlink};
 
-    fn at(port: &str, vm: bool) -> Case {
+    fn at(port: &str, vm: bool) -> Evidence {
         let mut evidence = samples::healthy();
         samples::host(&mut evidence).port = port.into();
         evidence.vms.retain(|_| vm);
-        Case { evidence, ..Case::default() }
+        evidence
     }
 
-    fn port_of(found: Option<Case>) -> Option<String> {
-        found.and_then(|case| case.evidence.host).map(|host| host.port)
+    fn port_of(found: Option<Evidence>) -> Option<String> {
+        found.and_then(|case| case.host).map(|host| host.port)
     }
 
     #[test]
@@ -227,7 +226,7 @@ mod tests {
         let deadline = Deadline::after(Duration::from_secs(20));
         let mut session = Session::new(host, Config::default(), deadline, Log::new("test", -2), Output::new(true));
         session.dry_run = true;
-        let fell_off = Patient::new(Case { evidence: samples::absent(), ..Case::default() });
+        let fell_off = Patient::new(samples::absent());
         for rung in [Rung::Power, Rung::Replug, Rung::Ioctl] {
             let skipped = Outcome::Skipped("the host does not list it".into());
             assert_eq!(climb_one(&session, &fell_off, rung).unwrap(), skipped);
@@ -241,7 +240,7 @@ mod tests {
     fn nobody_elses_health_is_taken_for_a_cure() {
         let others = ["1-1".to_owned()];
         for vm in [true, false] {
-            let before = at("2-3", vm).evidence;
+            let before = at("2-3", vm);
             let look = |cases| port_of(same(cases, &before, Some("1-3"), &others));
             assert_eq!(look(vec![at("1-1", vm), at("2-3", vm)]).as_deref(), Some("2-3"));
             assert_eq!(look(vec![at("1-1", vm)]), None);

@@ -24,6 +24,7 @@ const TICK: Duration = Duration::from_millis(500);
 /// What an answer may take from its thread to us.
 const GRACE: Duration = Duration::from_millis(200);
 
+#[derive(Debug)]
 enum Answer {
     Guest(u32, Guest),
     Qemu(u32, String, Result<QemuSide, String>),
@@ -55,7 +56,24 @@ pub(super) struct Questions {
     until: Deadline,
     sender: Sender<(Answer, Duration)>,
     receiver: Receiver<(Answer, Duration)>,
-    open: usize,
+    asked: Vec<Asked>,
+}
+
+/// A VM, and which of its QEMU's devices is asked about; its guest, where there is none.
+type Asked = (u32, Option<String>);
+
+/// Hands on the answers of one thread, each when it is there.
+struct Teller {
+    sender: Sender<(Answer, Duration)>,
+    begun: Instant,
+}
+
+impl Teller {
+    fn tell(&mut self, answer: Answer) {
+        // Nobody may wait for it any more.
+        let _ = self.sender.send((answer, self.begun.elapsed()));
+        self.begun = Instant::now();
+    }
 }
 
 /// What came back.
@@ -74,20 +92,20 @@ impl Questions {
         let (sender, receiver) = mpsc::channel();
         let all = deadline.remaining();
         let until = deadline.within((all / 4 * 3).min((all / 4).clamp(GUEST, GUEST * 2) + GRACE));
-        Self { host: host.clone(), until, sender, receiver, open: 0 }
+        Self { host: host.clone(), until, sender, receiver, asked: Vec::new() }
     }
 
     /// Asks a guest what it lists.
     pub fn ask_guest(&mut self, config: &VmConfig) {
         let (host, config, until) = (self.host.clone(), config.clone(), self.until);
-        self.ask(move || {
+        self.ask(vec![(config.vmid, None)], move |teller| {
             if !config.agent_enabled {
-                return vec![Answer::Guest(config.vmid, Guest::NoAgent)];
+                return teller.tell(Answer::Guest(config.vmid, Guest::NoAgent));
             }
             let listed = guest::usb_ids(&host, &config, until.remaining().saturating_sub(GRACE));
             let ids = |ids: Vec<(u16, u16)>| ids.into_iter().map(|(vendor, product)| UsbId(vendor, product));
             let guest = listed.map_or_else(Guest::Unknown, |listed| Guest::listing(ids(listed)));
-            vec![Answer::Guest(config.vmid, guest)]
+            teller.tell(Answer::Guest(config.vmid, guest));
         });
     }
 
@@ -95,35 +113,28 @@ impl Questions {
     /// handle that is not attached gets the time that attaching takes.
     pub fn ask_qemu(&mut self, lines: Vec<(Passed, bool)>) {
         let (host, until) = (self.host.clone(), self.until);
-        self.ask(move || {
-            let look = |(passed, live): (Passed, bool)| {
+        let asked = lines.iter().map(|(passed, _)| (passed.vmid, Some(passed.usb.key.clone()))).collect();
+        self.ask(asked, move |teller| {
+            for (passed, live) in lines {
                 let told = settled(&host, &passed, live, &until);
-                Answer::Qemu(passed.vmid, passed.usb.key, told)
-            };
-            lines.into_iter().map(look).collect()
+                teller.tell(Answer::Qemu(passed.vmid, passed.usb.key, told));
+            }
         });
     }
 
-    fn ask(&mut self, question: impl FnOnce() -> Vec<Answer> + Send + 'static) {
-        let sender = self.sender.clone();
-        let begun = Instant::now();
-        let asked = thread::Builder::new().spawn(move || {
-            for answer in question() {
-                let _ = sender.send((answer, begun.elapsed()));
-            }
-        });
-        self.open += usize::from(asked.is_ok());
+    fn ask(&mut self, asked: Vec<Asked>, question: impl FnOnce(&mut Teller) + Send + 'static) {
+        let mut teller = Teller { sender: self.sender.clone(), begun: Instant::now() };
+        // Where no thread can be had, there is no answer.
+        let _ = thread::Builder::new().spawn(move || question(&mut teller));
+        self.asked.extend(asked);
     }
 
     /// Waits for the answers, no longer than they may take.
     pub fn answers(self) -> Answers {
-        let Self { until, sender, receiver, open, .. } = self;
+        let Self { until, sender, receiver, asked, .. } = self;
         let mut answers = Answers { budget: until.budget(), ..Answers::default() };
         // The channel ends with the last thread that could still answer.
         drop(sender);
-        if open == 0 {
-            return answers;
-        }
         while let Ok((answer, took)) = receiver.recv_timeout(until.remaining()) {
             answers.told.push(format!("{}, after {} ms", answer.text(), took.as_millis()));
             match answer {
@@ -131,6 +142,8 @@ impl Questions {
                 Answer::Qemu(vmid, key, told) => drop(answers.qemus.insert((vmid, key), told)),
             }
         }
+        let late: Vec<_> = asked.into_iter().filter_map(|asked| answers.missing(asked)).collect();
+        answers.told.extend(late.iter().map(Answer::text));
         answers.told.sort_unstable();
         answers
     }
@@ -153,6 +166,15 @@ impl Answers {
         format!("no answer within {:.1} s", self.budget.as_secs_f32())
     }
 
+    /// What stands for an answer that did not come in time.
+    fn missing(&self, (vmid, key): Asked) -> Option<Answer> {
+        let Some(key) = key else {
+            return (!self.guests.contains_key(&vmid)).then(|| Answer::Guest(vmid, self.guest(vmid)));
+        };
+        let late = Answer::Qemu(vmid, key.clone(), Err(self.late()));
+        (!self.qemus.contains_key(&(vmid, key))).then_some(late)
+    }
+
     /// What a guest lists.
     pub fn guest(&self, vmid: u32) -> Guest {
         self.guests.get(&vmid).cloned().unwrap_or_else(|| Guest::Unknown(self.late()))
@@ -161,5 +183,36 @@ impl Answers {
     /// What a QEMU says of one of its devices.
     pub fn qemu(&self, vmid: u32, key: &str) -> Result<QemuSide, String> {
         self.qemus.get(&(vmid, key.to_owned())).cloned().unwrap_or_else(|| Err(self.late()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_answer_counts_when_it_is_there_and_who_gave_none_is_told() {
+        let mut questions = Questions::new(&Host::new("/nonexistent"), &Deadline::after(Duration::from_secs(2)));
+        let keys = ["usb0", "usb1", "usb2"];
+        let said = |key: &str| Answer::Qemu(275, key.into(), Err("x".into()));
+        questions.ask(keys.map(|key| (275, Some(key.to_owned()))).into(), move |teller| {
+            thread::sleep(Duration::from_millis(300));
+            teller.tell(said("usb0"));
+            teller.tell(said("usb1"));
+            thread::sleep(Duration::from_secs(5));
+            teller.tell(said("usb2"));
+        });
+        questions.ask(vec![(276, None)], |_| thread::sleep(Duration::from_secs(5)));
+        let answers = questions.answers();
+        let late = || "no answer within 1.5 s".to_owned();
+        let qemu = |key| answers.qemu(275, key);
+        assert_eq!(keys.map(qemu), [Err("x".into()), Err("x".into()), Err(late())]);
+        assert_eq!(answers.guest(276), Guest::Unknown(late()));
+        let told = &answers.told;
+        assert_eq!(told.len(), 4, "{told:?}");
+        let after = |n: usize| told[n].rsplit_once(", after ")?.1.strip_suffix(" ms")?.parse::<u32>().ok();
+        assert!(after(0) >= Some(300) && after(1) < after(0), "{told:?}");
+        assert_eq!(told[2], format!("VM 275: QEMU does not tell of usb2: {}", late()));
+        assert_eq!(told[3], format!("VM 276: the guest: {}", late()));
     }
 }

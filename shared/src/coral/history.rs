@@ -2,7 +2,7 @@
 
 use super::{
     finding::{Severity, State},
-    fix::Action,
+    patient::Action,
 };
 use crate::{
     fault::Fault,
@@ -66,18 +66,17 @@ pub fn append(session: &Session, entry: &Entry) {
 pub fn read(host: &Host) -> Result<(Vec<Entry>, usize)> {
     let path = path(host);
     let shown = host.shown(&path);
-    let unknown = |why: &str| {
-        let what = format!("what was done is not known: {shown}{why}");
-        Fault::problem(what).next(format!("ls -l {shown}")).fail()
-    };
+    let unknown =
+        |why: &str, next: String| Fault::problem(format!("what was done is not known: {shown}{why}")).next(next).fail();
     let text = match read_if_there(&path) {
         Ok(text) => text.unwrap_or_default(),
-        Err(error) => return unknown(&format!(": {error}")),
+        Err(error) => return unknown(&format!(": {error}"), format!("ls -l {shown}")),
     };
     let entries: Vec<Entry> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let lines = text.lines().filter(|line| !line.trim().is_empty()).count();
     if entries.is_empty() && lines > 0 {
-        return unknown(" is damaged: there is no sense in any line of it");
+        let why = " is damaged: there is no sense in any line of it";
+        return unknown(why, format!("mv {shown} {shown}.damaged"));
     }
     let damaged = lines - entries.len();
     Ok((entries, damaged))
@@ -205,9 +204,13 @@ mod tests {
         fs::write(&path, "nothing of ours\n").unwrap();
         let error = read(&host).unwrap_err();
         assert!(error.to_string().ends_with("is damaged: there is no sense in any line of it"), "{error:#}");
+        let shown = host.shown(&path);
+        let next = |error| Fault::of(error).unwrap().next.clone().unwrap();
+        assert_eq!(next(&error), format!("mv {shown} {shown}.damaged"));
         fs::remove_file(&path).unwrap();
         fs::create_dir(&path).unwrap();
         let error = read(&host).unwrap_err();
         assert!(error.to_string().contains("what was done is not known"), "{error:#}");
+        assert_eq!(next(&error), format!("ls -l {shown}"));
     }
 }

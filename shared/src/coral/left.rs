@@ -66,7 +66,8 @@ mod tests {
     use crate::coral::{
         cure::rungs,
         diagnose::{diagnose, samples},
-        evidence::{Configuration, Guest, HandleSide},
+        evidence::{Configuration, Guest, HandleSide, Missed},
+        offer::offers,
     };
 
     fn of(change: impl FnOnce(&mut Evidence)) -> Vec<String> {
@@ -130,6 +131,27 @@ mod tests {
             told,
             [format!("host_absent not changed: a controller is reset with all that hangs on it; you may: {command}")]
         );
+    }
+
+    #[test]
+    fn only_a_controller_that_is_at_fault_and_would_be_reset_is_named() {
+        for change in [
+            (|missed| missed.controller_driver = Some("ehci-pci".into())) as fn(&mut Missed),
+            |missed| missed.controller_driver = Some("vfio-pci".into()),
+            |missed| missed.controller_driver = None,
+            // Something works on it.
+            |missed| missed.instead = Some(samples::KEYBOARD.to_string()),
+            |missed| missed.elsewhere = vec!["1-1".into()],
+        ] {
+            let mut evidence = samples::absent();
+            evidence.events.as_mut().unwrap().controller_died = 1;
+            change(&mut evidence.missed);
+            let found = diagnose(&evidence);
+            assert_eq!(offers(&evidence, &found), []);
+            let [told] = &left(&evidence, &found, false)[..] else { panic!("{found:?}") };
+            assert_eq!(told.why, "what is not there cannot be cured", "{:?}", evidence.missed);
+            assert!(!told.text().contains("--rung controller"), "{}", told.text());
+        }
     }
 
     #[test]

@@ -83,6 +83,7 @@ impl<'c> Line<'c> {
             form: self.form,
             means: Some(self.passed.source.as_ref().map(ToString::to_string).map_err(Clone::clone)),
             fits,
+            passed: Some(self.passed.clone()),
             mapping_id: self.mapping_id,
             lock: self.config.lock.clone(),
             pid: qemu_pid(host, self.config.vmid),

@@ -56,6 +56,8 @@ fn families(host: &Host, report: &Report) -> Vec<Family> {
     let mut temp: Family = ("pve_hooks_coral_pcie_temperature_celsius", "Temperature of a Coral on PCIe", Vec::new());
     for patient in &report.corals {
         let evidence = patient.evidence();
+        // As it was found, like the state beside it, and not as this run leaves it (`Patient::outcome`): these are looked at
+        // over time, and the exit code, which is about one run, knows that a silent guest is no news after a cure.
         let (state, grade) = patient.state();
         let port = || vec![("port", patient.name())];
         for other in State::ALL {
@@ -125,10 +127,9 @@ mod tests {
     use crate::{
         config::Config,
         coral::{
-            collect::Case,
             diagnose::samples,
             evidence::{Evidence, Guest},
-            fix::Patient,
+            patient::Patient,
             pcie, persistence,
         },
         deadline::Deadline,
@@ -139,10 +140,11 @@ mod tests {
 
     fn report(host: &Host, evidence: Evidence) -> Report {
         Report {
-            corals: vec![Patient::new(Case { evidence, passed: vec![] })],
+            corals: vec![Patient::new(evidence)],
             pcie: pcie::corals(host),
             persistence: persistence::look(host),
             problems: vec![],
+            failed: vec![],
             past: vec![],
             whole: true,
             cures: false,
@@ -178,7 +180,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let host = Host::new(dir.path());
         let mut report = report(&host, samples::healthy());
-        report.corals.push(Patient::new(Case { evidence: samples::healthy(), passed: vec![] }));
+        report.corals.push(Patient::new(samples::healthy()));
         let text = text(&host, &report);
         let mut series: Vec<_> =
             text.lines().filter_map(|line| line.rsplit_once(' ')).map(|(series, _)| series).collect();

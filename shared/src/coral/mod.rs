@@ -23,7 +23,7 @@ pub mod metrics;
 pub mod nagios;
 pub mod notify;
 pub mod offer;
-mod patient;
+pub mod patient;
 pub mod pcie;
 pub mod persistence;
 pub mod reboot;
@@ -33,6 +33,7 @@ mod seen;
 mod whole;
 
 use crate::{session::Session, usb::UsbId};
+use patient::Patient;
 
 /// What it is before its firmware is loaded: normal until it is used for the first time.
 pub const BLANK: UsbId = UsbId(0x1a6e, 0x089a);
@@ -47,6 +48,6 @@ pub fn is_coral(id: UsbId) -> bool {
 }
 
 /// Remembers where these Corals are, for the day on which one is missing.
-pub fn remember(session: &Session, patients: &[fix::Patient]) {
-    seen::remember(session, patients.iter().map(fix::Patient::evidence));
+pub fn remember(session: &Session, patients: &[Patient]) {
+    seen::remember(session, patients.iter().map(Patient::evidence));
 }

@@ -3,7 +3,7 @@
 use super::{
     evidence::Evidence,
     finding::{Severity, State},
-    fix::Patient,
+    patient::Patient,
     report::Report,
 };
 
@@ -19,13 +19,13 @@ pub fn line(report: &Report) -> (String, u8) {
         _ if unknown => ("UNKNOWN", 3),
         // What could not be read may hide what is wrong.
         Severity::Ok if !report.problems.is_empty() => ("UNKNOWN", 3),
-        Severity::Ok => ("OK", 0),
-        Severity::Warning => ("WARNING", 1),
+        Severity::Ok if report.failed.is_empty() => ("OK", 0),
+        Severity::Ok | Severity::Warning => ("WARNING", 1),
         Severity::Critical => ("CRITICAL", 2),
     };
     let mut texts: Vec<_> = report.corals.iter().map(sentence).collect();
     texts.extend(report.pcie.iter().map(|pcie| format!("{} {}", pcie.address, pcie.text)));
-    texts.extend(report.problems.iter().cloned());
+    texts.extend(report.problems.iter().chain(&report.failed).cloned());
     if texts.is_empty() {
         texts.push("no Coral is here, and no VM is given one".into());
     }

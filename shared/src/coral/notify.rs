@@ -1,30 +1,25 @@
 //! Mail: when a state changes, when a Coral was cured, and once a day while it is bad. What was mailed is remembered on disk.
 
+mod post;
 #[cfg(test)]
 mod tests;
 
-use super::{finding::Severity, fix::Patient, history::now, report::Report};
-use crate::{command, deadline::Deadline, fault::Fault, pve::qm, session::Session, state};
-use anyhow::{Context, Result};
-use serde::{Deserialize, Serialize};
-use std::{
-    collections::BTreeMap,
-    io::Write,
-    os::unix::process::CommandExt,
-    process::{Child, Command, ExitStatus, Stdio},
-    thread,
-    time::Duration,
+use super::{
+    finding::{Severity, State},
+    history::now,
+    patient::Patient,
+    report::Report,
 };
+use crate::{session::Session, state};
+use anyhow::{Error, Result};
+use post::Post;
+use serde::{Deserialize, Serialize};
+use std::{cell::Cell, collections::BTreeMap};
 
 /// How often is reminded of a Coral that stays bad.
 const DAY: u64 = 24 * 60 * 60;
 /// One that is cured again and again is mailed once in this time, and counted meanwhile.
 const HOUR: u64 = 60 * 60;
-/// How long `sendmail` may take to accept a mail.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// Less than a pipe holds, so that writing it never waits.
-const LARGEST: usize = 16 << 10;
-
 /// What was mailed last about one Coral.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Told {
@@ -56,8 +51,10 @@ struct Seen {
     cure: Option<(String, String)>,
 }
 
-/// Mails what is due. A mail that was not accepted is tried again by the next run, and keeps nothing of the others back.
-pub fn notify(session: &Session, report: &Report) -> Result<()> {
+/// Mails what is due, and returns what failed. A mail that was not accepted is tried again by the next run, and keeps
+/// nothing of the others back.
+pub fn notify(session: &Session, report: &Report) -> Vec<Error> {
+    let post = Post { session, hung: Cell::default() };
     let path = session.host.lib_dir().join("coral-notify.json");
     let mut told: BTreeMap<String, Told> = state::load(&path).unwrap_or_default();
     let before = told.clone();
@@ -72,54 +69,63 @@ pub fn notify(session: &Session, report: &Report) -> Result<()> {
         Seen { name, state, severity: coral.severity, letter, cure: None }
     });
     let seen: Vec<_> = corals.chain(pcie).collect();
-    let mut failed = None;
+    let mut failed = Vec::new();
     for coral in &seen {
-        failed = tell(session, &mut told, coral).err().or(failed);
+        failed.extend(tell(&post, &mut told, coral).err());
     }
     // What was ill where no Coral is looked for any more is so no longer: it is at another port, or nobody's.
     let gone = |name: &String| report.whole && !seen.iter().any(|other| other.name == *name);
     for (name, last) in before.iter().filter(|(name, _)| gone(name)) {
-        match tell_over(session, name, last, &seen) {
+        match tell_over(&post, name, last, &seen) {
             Ok(()) => drop(told.remove(name)),
-            Err(error) => failed = Some(error),
+            Err(error) => failed.push(error),
         }
     }
     if !session.dry_run && told != before {
-        state::save(&path, &told)?;
+        failed.extend(state::save(&path, &told).err());
     }
-    failed.map_or(Ok(()), Err)
+    failed
 }
 
 /// One Coral: its cure, else the cures that were only counted, and its state.
-fn tell(session: &Session, told: &mut BTreeMap<String, Told>, coral: &Seen) -> Result<()> {
+fn tell(post: &Post<'_>, told: &mut BTreeMap<String, Told>, coral: &Seen) -> Result<()> {
     let Seen { name, state, severity, letter, .. } = coral;
     let last = told.get(name).cloned();
     let (mailed, unmailed) = last.as_ref().map_or((None, 0), |last| (last.cured, last.unmailed));
     let mut now = Told { state: state.clone(), severity: *severity, at: now(), cured: mailed, unmailed };
     if let Some((what, was)) = cured(last.as_ref(), &now, coral.cure.as_ref()) {
-        let mut sent = Ok(());
         now.unmailed += 1;
-        if let Some(what) = what {
-            sent = mail(session, name, &format!("{what}{was}"), Why::Changed, None, letter);
-            // Where it was not accepted: the next run finds nothing to cure, and mails what is counted.
-            (now.cured, now.unmailed) = if sent.is_ok() { (Some(now.at), 0) } else { (None, now.unmailed) };
-        }
-        // What a cure leaves is told when it is still so the next time: a guest may need a while.
-        if let Some(last) = last.filter(|last| last.severity < Severity::Critical && now.severity > Severity::Ok) {
-            (now.state, now.severity, now.at) = (last.state, last.severity, last.at);
+        let sent = what.map(|what| post.mail(name, &format!("{what}{was}"), Why::Changed, None, letter)).transpose();
+        let kept = match &sent {
+            // The next run finds nothing to cure: it mails what is counted, and the state, of which nobody knows either.
+            Err(_) => {
+                now.cured = None;
+                let well = || Told { state: State::Ok.to_string(), severity: Severity::Ok, ..now.clone() };
+                Some(last.unwrap_or_else(well))
+            }
+            Ok(mailed) => {
+                if mailed.is_some() {
+                    (now.cured, now.unmailed) = (Some(now.at), 0);
+                }
+                // What a cure leaves is told when it is still so the next time: a guest may need a while.
+                last.filter(|last| last.severity < Severity::Critical && now.severity > Severity::Ok)
+            }
+        };
+        if let Some(kept) = kept {
+            (now.state, now.severity, now.at) = (kept.state, kept.severity, kept.at);
         }
         told.insert(name.clone(), now);
-        return sent;
+        return sent.map(drop);
     }
     if let Some(summary) = summary(&now) {
-        mail(session, name, &summary, Why::Changed, None, letter)?;
+        post.mail(name, &summary, Why::Changed, None, letter)?;
         (now.cured, now.unmailed) = (Some(now.at), 0);
         if let Some(last) = told.get_mut(name) {
             (last.cured, last.unmailed) = (now.cured, 0);
         }
     }
     match due(last.as_ref(), &now) {
-        Some(why) => mail(session, name, state, why, last.as_ref(), letter)?,
+        Some(why) => post.mail(name, state, why, last.as_ref(), letter)?,
         None if last.is_some() => return Ok(()),
         None => {}
     }
@@ -128,12 +134,12 @@ fn tell(session: &Session, told: &mut BTreeMap<String, Told>, coral: &Seen) -> R
 }
 
 /// One that is looked for no more; only of what was ill.
-fn tell_over(session: &Session, name: &str, last: &Told, seen: &[Seen]) -> Result<()> {
+fn tell_over(post: &Post<'_>, name: &str, last: &Told, seen: &[Seen]) -> Result<()> {
     if last.severity == Severity::Ok {
         return Ok(());
     }
     let now: String = seen.iter().flat_map(|coral| [&coral.name, ": ", &coral.state, "\n"]).collect();
-    mail(session, name, "over", Why::Changed, Some(last), &now)
+    post.mail(name, "over", Why::Changed, Some(last), &now)
 }
 
 /// What this run cured, and what it was.
@@ -190,55 +196,4 @@ fn letter(report: &Report, patient: &Patient) -> String {
         text.push_str(&format!("\n{closing}"));
     }
     text
-}
-
-fn mail(session: &Session, name: &str, what: &str, why: Why, last: Option<&Told>, body: &str) -> Result<()> {
-    let node = session.host.node();
-    let was = last.filter(|_| why == Why::Changed).map(|last| format!(" (was {})", last.state)).unwrap_or_default();
-    let reminder = if why == Why::Reminder { "still " } else { "" };
-    let subject: String =
-        format!("[{node}] Coral {name}: {reminder}{what}{was}").chars().filter(|c| !c.is_control()).collect();
-    if session.dry_run {
-        session.would(&format!("mail root: {subject}"));
-        return Ok(());
-    }
-    let mut text = format!("To: root\nSubject: {subject}\nContent-Type: text/plain; charset=utf-8\n\n{body}");
-    let mut end = text.len().min(LARGEST);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.truncate(end);
-    if command::find("sendmail").or_else(|| command::find("/usr/sbin/sendmail")).is_none() {
-        return Fault::problem("sendmail root: sendmail is not installed").next("apt install postfix").fail();
-    }
-    let program = qm::program(&session.host, "sendmail", "sendmail root")?;
-    let mut child = Command::new(&program)
-        .args(["-i", "root"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .spawn()
-        .context("sendmail root")?;
-    let written = child.stdin.take().map_or(Ok(()), |mut pipe| pipe.write_all(text.as_bytes()));
-    let status = wait(&mut child, &session.deadline.within(PATIENCE))?;
-    if !status.success() || written.is_err() {
-        return Fault::problem(format!("sendmail root: {status}")).next("sendmail -i root </dev/null").fail();
-    }
-    session.log.change(&format!("mailed root: {subject}"));
-    Ok(())
-}
-
-fn wait(child: &mut Child, deadline: &Deadline) -> Result<ExitStatus> {
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(status);
-        }
-        if deadline.expired() {
-            // With what it started.
-            command::end(child);
-            return Fault::wedged("sendmail root: no end in time, killed").next("mailq").fail();
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
 }

@@ -1,7 +1,7 @@
 //! What touches more than the Coral, and so is only offered; and what to type after all.
 
 use super::{
-    evidence::{Evidence, VmSide},
+    evidence::{Evidence, HostSide, VmSide},
     finding::{Finding, State},
 };
 use crate::usb::XHCI;
@@ -81,12 +81,12 @@ fn keeps_out(evidence: &Evidence, vm: &VmSide) -> Option<String> {
 pub fn offers(evidence: &Evidence, findings: &[Finding]) -> Vec<Offer> {
     let has = |state| findings.iter().any(|finding| finding.state == state);
     let mut offers = Vec::new();
-    let (place, driver) = match &evidence.host {
-        Some(host) => (host.controller.as_deref().map(|it| (host.port.as_str(), it)), &host.controller_driver),
-        None => (evidence.below_dead_controller(), &evidence.missed.controller_driver),
+    let hung = |host: &&HostSide| has(State::Hung) && host.controller_driver.as_deref() == Some(XHCI);
+    let place = match &evidence.host {
+        Some(host) => Some(host).filter(hung).and_then(|host| Some((host.port.as_str(), host.controller.as_deref()?))),
+        None => evidence.below_dead_controller().filter(|_| has(State::HostAbsent)),
     };
-    let ill = has(State::Hung) || has(State::HostAbsent);
-    if let Some((port, address)) = place.filter(|_| ill && driver.as_deref() == Some(XHCI)) {
+    if let Some((port, address)) = place {
         offers.push(Offer::Controller { port: port.into(), address: address.into() });
     }
     offers.extend(reboot_cures(evidence, findings).map(|vmid| Offer::Reboot { vmid }));

@@ -1,7 +1,6 @@
 //! One Coral that is looked at, and what was done for it.
 
 use super::{
-    collect::Case,
     diagnose::diagnose,
     evidence::{Evidence, HandleSide},
     finding::{Finding, Severity, State, worst},
@@ -24,7 +23,7 @@ pub struct Action {
 #[derive(Debug, Default)]
 pub struct Patient {
     /// What is known, now.
-    pub case: Case,
+    pub evidence: Evidence,
     /// What that means.
     pub findings: Vec<Finding>,
     /// What was done.
@@ -39,7 +38,7 @@ pub struct Patient {
 
 impl Patient {
     /// The Corals that were just looked at.
-    pub fn all(cases: Vec<Case>) -> Vec<Self> {
+    pub fn all(cases: Vec<Evidence>) -> Vec<Self> {
         let mut patients: Vec<_> = cases.into_iter().map(Self::new).collect();
         let port = |patient: &Self| patient.evidence().host.as_ref().map(|host| host.port.clone());
         let ports: Vec<_> = patients.iter().filter_map(port).collect();
@@ -51,14 +50,14 @@ impl Patient {
     }
 
     /// A Coral that was just looked at.
-    pub fn new(case: Case) -> Self {
-        let findings = diagnose(&case.evidence);
-        Self { case, findings, ..Self::default() }
+    pub fn new(evidence: Evidence) -> Self {
+        let findings = diagnose(&evidence);
+        Self { evidence, findings, ..Self::default() }
     }
 
     /// What is known of it.
     pub fn evidence(&self) -> &Evidence {
-        &self.case.evidence
+        &self.evidence
     }
 
     /// The worst that was found.
@@ -112,16 +111,15 @@ mod tests {
     use super::*;
     use crate::coral::diagnose::samples;
 
-    fn at(port: &str) -> Case {
+    fn at(port: &str) -> Evidence {
         let mut evidence = samples::healthy();
         samples::host(&mut evidence).port = port.into();
-        Case { evidence, ..Case::default() }
+        evidence
     }
 
     #[test]
     fn each_knows_the_others() {
-        let patients =
-            Patient::all(vec![at("1-1"), Case { evidence: samples::absent(), ..Case::default() }, at("2-3")]);
+        let patients = Patient::all(vec![at("1-1"), samples::absent(), at("2-3")]);
         let others: Vec<_> = patients.iter().map(|patient| patient.others.join(" ")).collect();
         assert_eq!(others, ["2-3", "1-1 2-3", "1-1"]);
     }

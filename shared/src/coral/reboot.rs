@@ -4,8 +4,9 @@ use super::{
     budget,
     collect::Wanted,
     finding::Severity,
-    fix::{Patient, Recovery, begin, end, ends_it, fault_of, look_again, word},
+    fix::{Recovery, begin, end, ends_it, fault_of, look_again, word},
     offer::{Offer, reboot_cures, reboot_is_vain},
+    patient::Patient,
 };
 use crate::{
     fault::Fault,
@@ -141,7 +142,6 @@ pub fn accept(session: &Session, wanted: &Wanted, patient: &mut Patient, offer: 
 mod tests {
     use super::*;
     use crate::coral::{
-        collect::Case,
         diagnose::samples,
         evidence::{Evidence, HandleSide},
     };
@@ -149,7 +149,7 @@ mod tests {
     fn patient(change: impl FnOnce(&mut Evidence)) -> Patient {
         let mut evidence = samples::healthy();
         change(&mut evidence);
-        Patient::new(Case { evidence, ..Case::default() })
+        Patient::new(evidence)
     }
 
     #[test]

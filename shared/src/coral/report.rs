@@ -3,10 +3,10 @@
 use super::{
     evidence::{HandleSide, VmSide},
     finding::Severity,
-    fix::Patient,
     history::Trend,
     left::{Left, left},
     offer::advice,
+    patient::Patient,
     pcie::Pcie,
     persistence::Persistence,
 };
@@ -24,6 +24,8 @@ pub struct Report {
     pub persistence: Persistence,
     /// Configurations that could not be understood.
     pub problems: Vec<String>,
+    /// What this run itself was to do and could not: to give back what an earlier one left off, to mail.
+    pub failed: Vec<String>,
     /// How often which was treated lately.
     pub past: Vec<Trend>,
     /// Whether all Corals were looked at.
@@ -45,7 +47,7 @@ impl Report {
     pub fn code(&self) -> u8 {
         if self.outcome() == Severity::Ok {
             // What could not be read may hide what is wrong.
-            return u8::from(!self.problems.is_empty());
+            return u8::from(!self.problems.is_empty() || !self.failed.is_empty());
         }
         // 3 and 5 say that nothing was changed.
         let untouched =
@@ -86,6 +88,7 @@ impl Report {
         json!({
             "state": state,
             "severity": severity,
+            "outcome": patient.outcome(),
             "host": evidence.host,
             "missed": evidence.host.is_none().then_some(&evidence.missed),
             "vm": vms.first(),

@@ -4,7 +4,7 @@ use super::{
     diagnose::{NO_AGENT, unclaimed},
     evidence::{Configuration, Evidence, Form, Guest, HandleSide, HostSide, VmSide},
     finding::Severity,
-    fix::Patient,
+    patient::Patient,
     report::Report,
 };
 use crate::report::{Colour, Output, Table};

@@ -2,7 +2,6 @@
 
 use super::{
     absent::Looked,
-    collect::Case,
     evidence::{Evidence, Form, VmSide},
 };
 use crate::{
@@ -14,7 +13,7 @@ use crate::{
 
 /// The VMs that were given a whole USB controller, which may have the Coral on it: those that run, and with `stopped` those
 /// that do not, where the host cannot look at the controller either.
-pub(super) fn controllers(looked: &Looked<'_>, stopped: bool) -> Option<Case> {
+pub(super) fn controllers(looked: &Looked<'_>, stopped: bool) -> Option<Evidence> {
     let Looked { host, wanted, running, configs, .. } = *looked;
     let of_vm = |config: &&VmConfig| wanted.vm.is_none_or(|vmid| vmid == config.vmid);
     let side = |config: &VmConfig| match running.iter().find(|vm| vm.vmid == config.vmid) {
@@ -31,21 +30,19 @@ pub(super) fn controllers(looked: &Looked<'_>, stopped: bool) -> Option<Case> {
     };
     let mut vms: Vec<_> = configs.iter().filter(of_vm).filter_map(side).collect();
     vms.sort_by_key(|vm| (vm.pid.is_none(), vm.vmid));
-    let passed = vec![None; vms.len()];
-    (!vms.is_empty()).then(|| Case { evidence: Evidence { vms, ..Evidence::default() }, passed })
+    (!vms.is_empty()).then(|| Evidence { vms, ..Evidence::default() })
 }
 
 /// A Coral that no VM is given by itself may be given with its controller, to a VM that is off.
-pub(super) fn complete(host: &Host, configs: &[VmConfig], running: &[RunningVm], case: &mut Case) {
-    let controller = case.evidence.host.as_ref().and_then(|side| side.controller.clone());
-    if !case.evidence.vms.is_empty() || controller.is_none() {
+pub(super) fn complete(host: &Host, configs: &[VmConfig], running: &[RunningVm], case: &mut Evidence) {
+    let controller = case.host.as_ref().and_then(|side| side.controller.clone());
+    if !case.vms.is_empty() || controller.is_none() {
         return;
     }
     for config in configs.iter().filter(|config| running.iter().all(|vm| vm.vmid != config.vmid)) {
         let own = named(host, config).into_iter().find(|(_, function)| Some(function.to_string()) == controller);
         if let Some((key, function)) = own {
-            case.evidence.vms.push(given(config, &key, function));
-            case.passed.push(None);
+            case.vms.push(given(config, &key, function));
         }
     }
 }

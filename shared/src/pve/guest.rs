@@ -56,7 +56,8 @@ fn exec_in(host: &Host, config: &VmConfig, argv: &[&str], timeout: Duration) -> 
     let vmid = config.vmid;
     if !config.agent_enabled {
         return Answer::Unknown(format!(
-            "the guest agent is not enabled in the VM's configuration (qm set {vmid} --agent 1, then restart the VM)"
+            "the guest agent is not enabled in the VM's configuration ({}, then restart the VM)",
+            qm::enable_agent_command(vmid)
         ));
     }
     let program = match qm::program(host, "qm", &format!("qm guest exec {vmid}")) {

@@ -17,6 +17,11 @@ pub fn set_hookscript_command(vmid: u32, script: Option<&str>) -> Vec<String> {
     ["qm", "set", &vmid.to_string(), option, value].map(str::to_owned).into()
 }
 
+/// The command that has PVE give a VM's guest agent its channel, which counts from the VM's next start.
+pub fn enable_agent_command(vmid: u32) -> String {
+    format!("qm set {vmid} --agent 1")
+}
+
 /// Gives a VM a hookscript, or with `None` takes it away. A dry run changes nothing. Returns the command, run or not.
 pub fn set_hookscript(
     host: &Host,

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// One `usbN` of a VM.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Passed {
     /// The VM.
     pub vmid: u32,

@@ -7,7 +7,7 @@ use super::{
         lines::Line,
         seen,
     },
-    Case, Wanted,
+    Wanted,
 };
 use crate::{
     host::Host,
@@ -18,10 +18,9 @@ use crate::{
 };
 
 /// Whether a line is known to be about this Coral, or may be.
-pub(super) fn is_of(case: &Case, line: &Line<'_>) -> bool {
-    let evidence = &case.evidence;
+pub(super) fn is_of(case: &Evidence, line: &Line<'_>) -> bool {
     let same = |vm: &VmSide| vm.vmid == line.config.vmid && vm.key == line.passed.usb.key;
-    evidence.host.is_some() && evidence.vms.iter().chain(&evidence.candidates).chain(&evidence.given_to).any(same)
+    case.host.is_some() && case.vms.iter().chain(&case.candidates).chain(&case.given_to).any(same)
 }
 
 /// Of the only Coral that no VM is given: those that name a socket which is empty. Who has it open is who means it.
@@ -30,13 +29,11 @@ pub(super) fn candidates(
     wanted: &Wanted,
     lines: &[Line<'_>],
     all: &[UsbDevice<'_>],
-    case: &Case,
+    case: &Evidence,
 ) -> Vec<VmSide> {
-    let evidence = &case.evidence;
     let spare = |coral: &&UsbDevice<'_>| !lines.iter().any(|line| line.means(coral) || line.meant(coral));
     let only = all.iter().filter(spare).count() == 1;
-    let Some(side) = evidence.host.as_ref().filter(|_| only && evidence.vms.is_empty() && evidence.given_to.is_empty())
-    else {
+    let Some(side) = case.host.as_ref().filter(|_| only && case.vms.is_empty() && case.given_to.is_empty()) else {
         return Vec::new();
     };
     let holder = side.holders.iter().find_map(|holder| holder.vmid);
@@ -51,18 +48,21 @@ pub(super) fn candidates(
 }
 
 /// Leaves out what other VMs are given.
-pub(super) fn keep_vm(case: &mut Case, vmid: u32) {
-    let passed = std::mem::take(&mut case.passed);
-    let pairs = std::mem::take(&mut case.evidence.vms).into_iter().zip(passed);
-    let (own, others): (Vec<_>, Vec<_>) = pairs.partition(|(vm, _)| vm.vmid == vmid);
-    (case.evidence.vms, case.passed) = own.into_iter().unzip();
-    if case.evidence.vms.is_empty() {
-        case.evidence.given_to = others.into_iter().map(|(vm, _)| vm).collect();
+pub(super) fn keep_vm(case: &mut Evidence, vmid: u32) {
+    let (own, others): (Vec<_>, _) = std::mem::take(&mut case.vms).into_iter().partition(|vm| vm.vmid == vmid);
+    if own.is_empty() {
+        case.given_to = others;
     }
+    case.vms = own;
 }
 
 /// A Coral with the lines that mean it; of a VM that names it several times, the line that fits best counts.
-pub(super) fn present(coral: &UsbDevice<'_>, all: &[UsbDevice<'_>], lines: &[Line<'_>], qemus: &[i32]) -> Option<Case> {
+pub(super) fn present(
+    coral: &UsbDevice<'_>,
+    all: &[UsbDevice<'_>],
+    lines: &[Line<'_>],
+    qemus: &[i32],
+) -> Option<Evidence> {
     let host = coral.host;
     let mut side = host_side::look(coral, all)?;
     let anybody = |line: &Line<'_>| all.iter().any(|other| line.means(other));
@@ -93,15 +93,14 @@ pub(super) fn present(coral: &UsbDevice<'_>, all: &[UsbDevice<'_>], lines: &[Lin
             vm.handle = held(host, &vm, Some(coral));
             let own = keys.iter().filter(|(vmid, _)| *vmid == vm.vmid);
             vm.lines = own.map(|(_, usb)| (usb.key.clone(), usb.usb3)).collect();
-            (vm, Some(line.passed.clone()))
+            vm
         })
         .collect();
     // Where no QEMU has it, somebody else may.
-    let everybody = vms.iter().all(|(vm, _)| vm.handle != HandleSide::Live);
+    let everybody = vms.iter().all(|vm| vm.handle != HandleSide::Live);
     side.holders = host_side::holders(coral, qemus, everybody);
-    vms.sort_by_key(|(vm, _)| (rank(vm), vm.vmid));
-    let (vms, passed) = vms.into_iter().unzip();
-    Some(Case { evidence: Evidence { host: Some(side), vms, ..Evidence::default() }, passed })
+    vms.sort_by_key(|vm| (rank(vm), vm.vmid));
+    Some(Evidence { host: Some(side), vms, ..Evidence::default() })
 }
 
 /// The one that holds it comes first, then those that run.
@@ -125,23 +124,15 @@ pub(in crate::coral) fn held(host: &Host, vm: &VmSide, coral: Option<&UsbDevice<
 }
 
 /// One line by id takes one of several Corals that carry it: those that the VM did not take are not given to it.
-pub(super) fn share(cases: &mut [Case]) {
-    let taken = |cases: &[Case], vm: &VmSide| {
-        let same = |other: &&VmSide| other.vmid == vm.vmid && other.key == vm.key && other.handle == HandleSide::Live;
-        cases.iter().flat_map(|case| &case.evidence.vms).any(|other| same(&other))
-    };
-    let before = cases.to_vec();
+pub(super) fn share(cases: &mut [Evidence]) {
+    let live = |vm: &VmSide| vm.handle == HandleSide::Live;
+    let held = cases.iter().flat_map(|case| &case.vms).filter(|vm| live(vm));
+    let taken: Vec<_> = held.map(|vm| (vm.vmid, vm.key.clone())).collect();
     for case in cases.iter_mut() {
-        let Evidence { vms, .. } = &mut case.evidence;
-        let keep: Vec<_> = vms.iter().map(|vm| vm.handle == HandleSide::Live || !taken(&before, vm)).collect();
-        let mut kept = keep.iter();
-        vms.retain(|_| *kept.next().unwrap_or(&true));
-        let mut kept = keep.iter();
-        case.passed.retain(|_| *kept.next().unwrap_or(&true));
+        case.vms.retain(|vm| live(vm) || !taken.iter().any(|(vmid, key)| (*vmid, key) == (vm.vmid, &vm.key)));
     }
-    let after = cases.to_vec();
-    let has = |case: &&Case, vmid: u32| case.evidence.vms.iter().any(|vm| vm.vmid == vmid);
-    for vm in cases.iter_mut().flat_map(|case| &mut case.evidence.vms) {
-        vm.given = after.iter().filter(|case| has(case, vm.vmid)).count();
+    let given: Vec<Vec<u32>> = cases.iter().map(|case| case.vms.iter().map(|vm| vm.vmid).collect()).collect();
+    for vm in cases.iter_mut().flat_map(|case| &mut case.vms) {
+        vm.given = given.iter().filter(|vmids| vmids.contains(&vm.vmid)).count();
     }
 }

@@ -1,9 +1,12 @@
 //! A Coral that a VM is given: whether its QEMU has it alive, and what its guest says.
 
 use super::{faster, fix, start};
-use crate::coral::{
-    evidence::{Guest, HandleSide, HostSide, VmSide},
-    finding::{Finding, Severity, State},
+use crate::{
+    coral::{
+        evidence::{Guest, HandleSide, HostSide, VmSide},
+        finding::{Finding, Severity, State},
+    },
+    pve::qm,
 };
 
 /// Why a guest is not asked.
@@ -117,7 +120,7 @@ fn guest_side(host: &HostSide, vm: &VmSide, found: &mut Vec<Finding>) {
 
 /// What gives a guest somebody to ask.
 pub(super) fn enable_agent(vmid: u32) -> String {
-    format!("qm set {vmid} --agent 1   (counts from the next start of the VM)")
+    format!("{}   (counts from the next start of the VM)", qm::enable_agent_command(vmid))
 }
 
 /// What makes a guest answer that did not.

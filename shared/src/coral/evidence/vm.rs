@@ -1,7 +1,11 @@
 //! One VM's view of a Coral: its configuration, its QEMU, its guest.
 
 use super::HostSide;
-use crate::{coral::is_coral, pve::Usb, usb::UsbId};
+use crate::{
+    coral::is_coral,
+    pve::Usb,
+    usb::{Passed, UsbId},
+};
 use serde::Serialize;
 
 /// How a VM's configuration names it.
@@ -40,6 +44,8 @@ pub struct VmSide {
     pub means: Option<Result<String, String>>,
     /// Whether it means the Coral as it is now, rather than its other id or the other half of its socket.
     pub fits: bool,
+    /// The line itself; `None` for a whole controller.
+    pub passed: Option<Passed>,
     /// The id that the mapping carries.
     pub mapping_id: Option<UsbId>,
     /// The operation that has the VM locked.

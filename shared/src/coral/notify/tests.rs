@@ -1,23 +1,24 @@
 //! When is mailed, and what.
 
-use super::*;
+use super::{post::wait, *};
 use crate::{
     config::Config,
     coral::{
-        collect::Case,
         diagnose::{diagnose, samples},
         evidence::Guest,
         finding::State,
-        fix::Action,
         nagios,
+        patient::Action,
         pcie::Pcie,
         persistence,
     },
+    deadline::Deadline,
+    fault::{Code, Fault},
     host::Host,
     log::Log,
     report::Output,
 };
-use std::path::Path;
+use std::{os::unix::process::CommandExt, path::Path, process::Command, thread, time::Duration};
 
 #[test]
 fn news_and_daily_reminders_are_mailed_and_nothing_else() {
@@ -42,7 +43,7 @@ fn news_and_daily_reminders_are_mailed_and_nothing_else() {
 /// A Coral that was stale, and that this run cured.
 fn recovered() -> Patient {
     let action = Action { rung: "replug".into(), result: "worked".into(), detail: "off and back".into() };
-    let mut patient = Patient::new(Case { evidence: samples::healthy(), passed: vec![] });
+    let mut patient = Patient::new(samples::healthy());
     (patient.before, patient.actions) = (Some(State::QemuStale), vec![action]);
     patient
 }
@@ -67,10 +68,10 @@ fn a_cure_is_mailed_at_most_once_an_hour_and_the_others_are_counted() {
     assert_eq!(summary(&at(9000, Some(5000), 0)), None);
     assert_eq!(summary(&at(9000, Some(5000), 2)).as_deref(), Some("cured again, times: 2 (coral-check history)"));
     // A guest that gives no answer is no reason to call it ill; a host that puts it to sleep is.
-    patient.case.evidence.vms[0].guest = Guest::Unknown("silent".into());
+    patient.evidence.vms[0].guest = Guest::Unknown("silent".into());
     patient.findings = diagnose(patient.evidence());
     assert!(patient.is_cured());
-    samples::host(&mut patient.case.evidence).runtime_status = Some("suspended".into());
+    samples::host(&mut patient.evidence).runtime_status = Some("suspended".into());
     patient.findings = diagnose(patient.evidence());
     assert!(!patient.is_cured());
 }
@@ -85,10 +86,12 @@ fn a_mail_of_a_cure_says_what_to_type_in_the_vm() {
     assert!(text.contains("  next, in the VM:\n    docker restart frigate\n"), "{text}");
     assert!(text.ends_with("  and here: coral-check --vm 275\n"), "{text}");
     // The run is well, whatever a silent guest does not say.
-    let evidence = &mut report.corals[0].case.evidence;
+    let evidence = &mut report.corals[0].evidence;
     evidence.vms[0].guest = Guest::Unknown("silent".into());
     report.corals[0].findings = diagnose(report.corals[0].evidence());
     assert_eq!((report.corals[0].state().1, report.outcome(), report.code()), (Severity::Warning, Severity::Ok, 0));
+    let document = &report.document()["corals"][0];
+    assert_eq!((&document["severity"], &document["outcome"]), (&"warning".into(), &"ok".into()));
     let (line, code) = nagios::line(&report);
     assert!(line.starts_with("CORAL OK - 2-3 cured by replug, now guest_unknown: "), "{line}");
     assert_eq!(code, 0);
@@ -115,6 +118,7 @@ fn of(dir: &Path, patient: Patient) -> Report {
         pcie: vec![],
         persistence: persistence::look(&Host::new(dir)),
         problems: vec![],
+        failed: vec![],
         past: vec![],
         whole: true,
         cures: false,
@@ -128,7 +132,7 @@ fn would_mail(dir: &Path, report: &Report) -> Vec<String> {
     let mut session =
         Session::new(Host::new(dir), Config::default(), deadline, Log::new("test", -2), Output::new(true));
     session.dry_run = true;
-    notify(&session, report).unwrap();
+    assert!(notify(&session, report).is_empty());
     session.planned()
 }
 
@@ -150,7 +154,7 @@ fn corals_on_pcie_and_ports_that_are_left_are_news_too() {
         text: "the driver gave it up".into(),
         ..Pcie::default()
     };
-    let well = Patient::new(Case { evidence: samples::healthy(), passed: vec![] });
+    let well = Patient::new(samples::healthy());
     let mut report = Report { pcie: vec![dead], ..of(dir.path(), well) };
     let mails = would_mail(dir.path(), &report);
     assert_eq!(mails.len(), 2, "{mails:?}");
@@ -161,23 +165,62 @@ fn corals_on_pcie_and_ports_that_are_left_are_news_too() {
     assert_eq!(would_mail(dir.path(), &report), mails[..1]);
 }
 
-#[test]
-fn a_mail_that_is_not_accepted_keeps_nothing_of_the_others_back() {
+/// What is remembered once this was told on a host without anybody who takes mails: a tree's are never sent by this
+/// machine's sendmail, and there is no other.
+fn told_in_vain(report: &Report, last: &BTreeMap<String, Told>) -> (Vec<Error>, BTreeMap<String, Told>) {
     let dir = tempfile::tempdir().unwrap();
     let deadline = Deadline::after(Duration::from_secs(20));
-    // A tree's mails are never sent by this machine's sendmail, and there is no other.
     let session =
         Session::new(Host::new(dir.path()), Config::default(), deadline, Log::new("test", -2), Output::new(true));
     let path = session.host.lib_dir().join("coral-notify.json");
+    state::save(&path, last).unwrap();
+    let failed = notify(&session, report);
+    (failed, state::load(&path).unwrap())
+}
+
+#[test]
+fn a_mail_that_is_not_accepted_keeps_nothing_of_the_others_back() {
     let name = recovered().name();
     let lately = Told { state: "ok".into(), severity: Severity::Ok, at: now(), cured: Some(now()), unmailed: 0 };
-    state::save(&path, &BTreeMap::from([(name.clone(), lately)])).unwrap();
     let dead = |address: &str| Pcie { address: address.into(), severity: Severity::Critical, ..Pcie::default() };
-    let mut report = Report { treated: true, cures: true, ..of(dir.path(), recovered()) };
-    report.pcie = vec![dead("0000:05:00.0")];
-    notify(&session, &report).unwrap_err();
-    let told: BTreeMap<String, Told> = state::load(&path).unwrap();
+    let mut report = Report { treated: true, cures: true, ..of(Path::new("/nonexistent"), recovered()) };
+    report.pcie = vec![dead("0000:05:00.0"), dead("0000:06:00.0")];
+    let (failed, told) = told_in_vain(&report, &BTreeMap::from([(name.clone(), lately)]));
     assert_eq!(told[&name].unmailed, 1);
-    // What was not mailed is not taken for mailed.
+    // What was not mailed is not taken for mailed, and all of it is told.
     assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(failed.len(), 2, "{failed:?}");
+}
+
+#[test]
+fn a_cure_that_was_not_mailed_leaves_the_state_as_news() {
+    let mut patient = recovered();
+    let name = patient.name();
+    let ill = Told { state: "qemu_stale".into(), severity: Severity::Critical, at: 7, cured: None, unmailed: 0 };
+    let report = |patient| Report { treated: true, cures: true, ..of(Path::new("/nonexistent"), patient) };
+    let (failed, told) = told_in_vain(&report(recovered()), &BTreeMap::from([(name.clone(), ill.clone())]));
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    assert_eq!(told[&name], Told { unmailed: 1, ..ill });
+    // One that nobody was told of before, with a guest that is silent: that is not taken for told either.
+    patient.evidence.vms[0].guest = Guest::Unknown("silent".into());
+    patient.findings = diagnose(patient.evidence());
+    let (failed, told) = told_in_vain(&report(patient), &BTreeMap::new());
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    assert_eq!((told[&name].severity, told[&name].unmailed), (Severity::Ok, 1), "{told:?}");
+    let now = Told { state: "guest_unknown".into(), severity: Severity::Warning, ..told[&name].clone() };
+    assert_eq!((due(told.get(&name), &now), summary(&now).is_some()), (Some(Why::Changed), true));
+}
+
+#[test]
+fn without_time_or_after_one_that_hung_nothing_is_handed_over() {
+    let deadline = Deadline::after(Duration::ZERO);
+    let host = Host::new("/nonexistent");
+    let session = Session::new(host, Config::default(), deadline, Log::new("test", -2), Output::new(true));
+    let post = Post { session: &session, hung: Cell::new(false) };
+    for why in ["no time is left", "not tried any more"] {
+        let error = post.mail("2-3", "ok", Why::Changed, None, "").unwrap_err();
+        assert_eq!(Fault::code_of(&error), Code::Wedged);
+        assert!(error.to_string().starts_with(&format!("sendmail root: {why}: ")), "{error}");
+        post.hung.set(true);
+    }
 }

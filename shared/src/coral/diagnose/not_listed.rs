@@ -10,7 +10,7 @@ use crate::coral::{
     offer::Offer,
 };
 
-pub(super) fn absent(evidence: &Evidence, found: &mut Vec<Finding>) {
+pub(super) fn not_listed(evidence: &Evidence, found: &mut Vec<Finding>) {
     let whole: Vec<_> = evidence.vms.iter().filter(|vm| vm.form == Form::Controller).collect();
     if !whole.is_empty() {
         return found.push(inside_only(&whole));
@@ -38,7 +38,7 @@ pub(super) fn absent(evidence: &Evidence, found: &mut Vec<Finding>) {
     }
     if let Some(there) = missed.elsewhere.first() {
         text.push_str(&format!("; the Corals of this host are at {}", missed.elsewhere.join(", ")));
-        if missed.because.is_none() {
+        if missed.is_elsewhere() {
             let next = format!("coral-check --port {there}");
             return found.push(Finding::new(State::HostAbsent, Severity::Critical, text).next(next));
         }
