@@ -32,10 +32,31 @@ impl Deadline {
         self.budget
     }
 
+    /// This deadline or `budget` from now, whichever comes last.
+    #[must_use]
+    pub fn at_least(&self, budget: Duration) -> Self {
+        let other = Self::after(budget);
+        if other.at > self.at { other } else { *self }
+    }
+
     /// This deadline or `budget` from now, whichever comes first.
     #[must_use]
     pub fn within(&self, budget: Duration) -> Self {
         let other = Self::after(budget);
         if other.at < self.at { other } else { *self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sooner_and_the_later_of_two() {
+        let (short, long) = (Duration::from_secs(1), Duration::from_secs(100));
+        let left = |deadline: Deadline| deadline.remaining() > Duration::from_secs(50);
+        assert!(!left(Deadline::after(long).within(short)) && left(Deadline::after(long).within(2 * long)));
+        assert!(left(Deadline::after(short).at_least(long)) && left(Deadline::after(long).at_least(short)));
+        assert!(Deadline::after(Duration::ZERO).at_least(Duration::ZERO).expired());
     }
 }

@@ -118,7 +118,8 @@ fn examined(session: &Session, cli: &Cli) -> Result<Report> {
     session.warn_unless_root();
     require_sysfs(session)?;
     let unhealed = if cli.fixes() { heal(session)? } else { None };
-    let wanted = Wanted { vm: cli.vm, port: cli.port.clone(), ask_guests: !cli.no_guest, resets_allowed: cli.resets };
+    let (vm, port) = (cli.vm, cli.port.clone());
+    let wanted = Wanted { vm, port, ask_guests: !cli.no_guest, resets_allowed: cli.resets, closing: false };
     let seen = collect(session, &wanted)?;
     for problem in &seen.problems {
         session.log.info(&format!("warning: {problem}"));

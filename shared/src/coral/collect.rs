@@ -3,6 +3,7 @@
 mod assign;
 
 pub(super) use assign::held;
+use std::time::Duration;
 
 use super::{
     absent::Looked,
@@ -22,6 +23,8 @@ use crate::{
 use anyhow::Result;
 use assign::{candidates, is_of, keep_vm, present, share};
 
+/// How long QEMU and the guest may take to answer after a cure, whatever time is left.
+const CLOSING: Duration = Duration::from_secs(8);
 /// How many resets an hour are no fault unless somebody says otherwise.
 pub const RESETS_ALLOWED: u32 = 10;
 
@@ -36,11 +39,13 @@ pub struct Wanted {
     pub ask_guests: bool,
     /// How many resets an hour are no fault.
     pub resets_allowed: u32,
+    /// Whether this is the look after a cure, which has time of its own.
+    pub closing: bool,
 }
 
 impl Default for Wanted {
     fn default() -> Self {
-        Self { vm: None, port: None, ask_guests: true, resets_allowed: RESETS_ALLOWED }
+        Self { vm: None, port: None, ask_guests: true, resets_allowed: RESETS_ALLOWED, closing: false }
     }
 }
 
@@ -172,7 +177,8 @@ fn refuse_other(host: &Host, port: &str) -> Result<()> {
 
 /// Asks all QEMUs and guests at once.
 fn ask(session: &Session, wanted: &Wanted, configs: &[VmConfig], cases: &mut [Evidence]) {
-    let mut questions = Questions::new(&session.host, &session.deadline);
+    let deadline = session.deadline.at_least(if wanted.closing { CLOSING } else { Duration::ZERO });
+    let mut questions = Questions::new(&session.host, &deadline);
     for config in configs {
         let vms = cases.iter().flat_map(|case| &case.vms);
         let running: Vec<_> = vms.filter(|vm| vm.vmid == config.vmid && vm.pid.is_some()).collect();

@@ -42,9 +42,7 @@ pub fn cure(session: &Session, wanted: &Wanted, patient: &mut Patient, force: bo
             break;
         }
         if session.dry_run && n > 0 && *rung != Rung::Power && plan[n - 1] != Rung::Power {
-            let rest: Vec<_> = plan[n..].iter().map(|rung| word(*rung)).collect();
-            session.would(&format!("try next, until it is cured: {}", rest.join(", ")));
-            break;
+            session.would(&format!("try next, until it is cured: {}", word(*rung)));
         }
         let outcome = match climb_one(session, patient, *rung) {
             Ok(outcome) => outcome,
@@ -158,8 +156,10 @@ pub(super) fn fault_of(error: &anyhow::Error) -> Fault {
 pub(super) fn look_again(session: &Session, wanted: &Wanted, patient: &mut Patient, settle: Duration) -> Result<()> {
     // A tree that stands in for a host does not change by itself.
     let until = session.deadline.within(if session.host.is_live() { settle } else { Duration::ZERO });
+    // What a cure came to is not left unknown because the cure took all the time.
+    let wanted = Wanted { closing: true, ..wanted.clone() };
     loop {
-        let seen = collect(session, wanted)?;
+        let seen = collect(session, &wanted)?;
         let was = std::mem::take(&mut patient.evidence);
         // What is nowhere any more is gone, not as it was.
         let peer = place(&was).and_then(|port| Port::of(&session.host, &port)?.peer());
