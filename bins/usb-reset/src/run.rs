@@ -10,6 +10,7 @@ use passthrough::{
     session::Session,
     usb::{
         UsbDevice, heal,
+        in_use::in_use,
         reset::{Attempt, Consent, DRY, Identity, Outcome, Rung, auto, climb, interrupted, touched},
         target::Target,
     },
@@ -70,6 +71,11 @@ fn reset(session: &Session, cli: &Cli, target: &Target) -> Result<u8> {
     let touched: Vec<_> = distinct.iter().map(|rung| (*rung, touched(&device, *rung))).collect();
     let before = Identity::of(&device);
     show::touched(session, &device, before.as_ref(), &touched);
+    if !session.host.is_live()
+        && let Some(why) = in_use(&session.host, std::slice::from_ref(&device)).unseen
+    {
+        session.log.info(&format!("warning: who holds a device cannot all be seen: {why}"));
+    }
     let consent = Consent { controller: cli.controller.clone() };
     let attempts = climb(session, &device, &rungs, &consent)?;
     let after = Identity::of(&device);

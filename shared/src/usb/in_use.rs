@@ -1,6 +1,6 @@
 //! Who uses USB devices: the host by disks, network interfaces and keyboards, processes by device nodes, VMs by usbfs.
 
-use super::{UsbDevice, keyboards::keyboards};
+use super::{Interface, UsbDevice, keyboards::keyboards};
 use crate::{
     host::{Host, names},
     in_use::Users,
@@ -34,14 +34,23 @@ pub struct UsbHandle {
 pub struct Uses {
     /// One after the other, by device.
     pub found: Vec<Use>,
+    /// What cannot be known of their uses by the host.
+    pub unknown: Vec<Use>,
     /// Why processes could not be looked at; then more may use them.
     pub blind: Option<String>,
+    /// The same of a tree that stands in for a host: nothing real can be harmed there.
+    pub unseen: Option<String>,
 }
 
 impl Uses {
     /// Those of one device.
     pub fn of<'a>(&'a self, port: &'a str) -> impl Iterator<Item = &'a Use> {
         self.found.iter().filter(move |found| found.port == port)
+    }
+
+    /// Why more of them may be in use than was found by looking at processes.
+    pub fn not_all(&self) -> Option<&str> {
+        self.blind.as_deref().or(self.unseen.as_deref())
     }
 }
 
@@ -54,18 +63,26 @@ pub fn in_use(host: &Host, devices: &[UsbDevice<'_>]) -> Uses {
         let own = own_part(device);
         let used = |text| Use { port: device.port.clone(), text, handle: None };
         uses.found.extend(users.of(&own).into_iter().map(used));
+        let disks_known = users.disks_of(&own);
+        let seen = Below::of(device);
+        let strays = seen.disks.iter().filter(|disk| !disks_known.contains(disk)).map(|disk| {
+            let entry = host.shown(&host.block_class().join(disk));
+            format!("whether {disk} is in use is not known: cannot read {entry}: it does not lead to {disk}")
+        });
+        uses.unknown.extend(users.unknown(&own).into_iter().chain(strays).map(used));
         let owner = |(number, path): (DevNo, String)| (device.port.clone(), number, path);
         nodes.extend(usbfs_node(device).map(owner));
-        nodes.extend(driver_nodes(device).into_iter().map(owner));
-        disks.extend(users.disks_of(&own).iter().filter_map(|disk| disk_node(host, disk)).map(owner));
+        nodes.extend(seen.nodes.into_iter().map(owner));
+        disks.extend(disks_known.iter().filter_map(|disk| disk_node(host, disk)).map(owner));
     }
     let wanted = |all: &[(String, DevNo, String)]| -> Vec<_> {
         all.iter().map(|(_, number, path)| (*number, path.clone())).collect()
     };
     let openers = proc::openers_of_all(host, &wanted(&nodes), &wanted(&disks));
     uses.blind = openers.blind.filter(|_| host.is_live());
-    if openers.unreadable > 0 && uses.blind.is_none() && host.is_live() {
-        uses.blind = Some(format!("{} processes cannot be looked into", openers.unreadable));
+    if openers.unreadable > 0 && uses.blind.is_none() {
+        let why = Some(format!("{} processes cannot be looked into", openers.unreadable));
+        if host.is_live() { uses.blind = why } else { uses.unseen = why }
     }
     for opener in openers.found {
         let owner = nodes.iter().chain(&disks).find(|(_, _, path)| *path == opener.path);
@@ -82,18 +99,37 @@ pub fn in_use(host: &Host, devices: &[UsbDevice<'_>]) -> Uses {
     uses
 }
 
-/// Says so where these devices include every keyboard that the host has.
-pub fn last_keyboard(host: &Host, devices: &[UsbDevice<'_>]) -> Option<Use> {
-    let keyboards = keyboards(host);
+/// Says so where these devices include every keyboard that the host has. An error where that is not known, and one of them
+/// may be a keyboard.
+pub fn last_keyboard(host: &Host, devices: &[UsbDevice<'_>]) -> Result<Option<Use>, Use> {
+    let told = |device: &UsbDevice<'_>, text: String| Use { port: device.port.clone(), text, handle: None };
+    let keyboards = match keyboards(host) {
+        Ok(keyboards) => keyboards,
+        Err(why) => {
+            let may_be_one = devices.iter().find(|device| is_input(device));
+            let unknown = |device| told(device, format!("whether it is the last keyboard is not known: {why}"));
+            return may_be_one.map_or(Ok(None), |device| Err(unknown(device)));
+        }
+    };
     let mut taken = None;
     for keyboard in &keyboards {
-        let device = devices.iter().find(|device| keyboard.place.contains(&own_part(device)))?;
+        let Some(device) = devices.iter().find(|device| keyboard.place.contains(&own_part(device))) else {
+            return Ok(None);
+        };
         taken = Some((device, keyboard));
     }
-    let (device, keyboard) = taken?;
-    let text = format!("{} is the last keyboard of the host", keyboard.name);
-    Some(Use { port: device.port.clone(), text, handle: None })
+    Ok(taken.map(|(device, keyboard)| told(device, format!("{} is the last keyboard of the host", keyboard.name))))
 }
+
+/// Whether people may type on it: it is of the class for that, or its driver made an input of it.
+fn is_input(device: &UsbDevice<'_>) -> bool {
+    let interfaces = device.interfaces();
+    let by_class = |i: &Interface| i.class == HID || i.driver.as_deref() == Some("usbhid");
+    interfaces.iter().any(by_class) || Below::of(device).input
+}
+
+/// `bInterfaceClass` of keyboards, mice and their like.
+const HID: u8 = 3;
 
 const USBFS: &str = "/dev/bus/usb/";
 
@@ -111,27 +147,45 @@ fn disk_node(host: &Host, disk: &str) -> Option<(DevNo, String)> {
     Some((number, format!("/dev/{disk}")))
 }
 
-/// The character devices that the drivers of its interfaces made: `/dev/ttyUSB0`, `/dev/hidraw1`. Input events are left
-/// out, since logind and X hold them all; keyboards are looked at by themselves.
-fn driver_nodes(device: &UsbDevice<'_>) -> Vec<(DevNo, String)> {
-    let mut nodes = Vec::new();
-    for interface in device.interfaces() {
-        walk(&device.dir().join(&interface.name), 6, &mut nodes);
-    }
-    nodes
+/// What the drivers of its interfaces made.
+#[derive(Default)]
+struct Below {
+    /// Character devices: `/dev/ttyUSB0`, `/dev/hidraw1`. Input events are left out, since logind and X hold them all;
+    /// keyboards are looked at by themselves.
+    nodes: Vec<(DevNo, String)>,
+    /// Disks, without their partitions.
+    disks: Vec<String>,
+    /// Whether there are inputs.
+    input: bool,
 }
 
-fn walk(dir: &Path, depth: u8, nodes: &mut Vec<(DevNo, String)>) {
-    let entries = names(dir);
-    if entries.iter().any(|name| name == "dev") {
-        nodes.extend(node(dir));
+impl Below {
+    fn of(device: &UsbDevice<'_>) -> Self {
+        let mut below = Self::default();
+        for interface in device.interfaces() {
+            below.walk(&device.dir().join(&interface.name), 6);
+        }
+        below
     }
-    let skipped = ["input", "block", "power", "leds", "bsg", "wakeup", "queues"];
-    for name in entries.iter().filter(|name| !skipped.contains(&name.as_str())) {
-        let below = dir.join(name);
-        // A link leads elsewhere: to the driver, to the parent.
-        if depth > 0 && tree::symlink_metadata(&below).is_ok_and(|meta| meta.is_dir()) {
-            walk(&below, depth - 1, nodes);
+
+    fn walk(&mut self, dir: &Path, depth: u8) {
+        let entries = names(dir);
+        if entries.iter().any(|name| name == "dev") {
+            self.nodes.extend(node(dir));
+        }
+        let skipped = ["input", "block", "power", "leds", "bsg", "wakeup", "queues"];
+        for name in &entries {
+            let below = dir.join(name);
+            match name.as_str() {
+                "input" => self.input = true,
+                "block" => self.disks.extend(names(&below)),
+                _ => {}
+            }
+            // A link leads elsewhere: to the driver, to the parent.
+            let inside = || tree::symlink_metadata(&below).is_ok_and(|meta| meta.is_dir());
+            if depth > 0 && !skipped.contains(&name.as_str()) && inside() {
+                self.walk(&below, depth - 1);
+            }
         }
     }
 }
@@ -217,11 +271,60 @@ mod tests {
         };
         let one = [UsbDevice::new(&host, "3-1.1")];
         let both = ["3-1.1", "3-1.2"].map(|port| UsbDevice::new(&host, port));
-        assert_eq!(last_keyboard(&host, &one), None);
+        assert_eq!(last_keyboard(&host, &one), Ok(None), "nobody can type on that");
         put(&host, "proc/bus/input/devices", &keyboard("3-1.1"));
-        assert_eq!(last_keyboard(&host, &one).unwrap().text, "Keys is the last keyboard of the host");
+        assert_eq!(last_keyboard(&host, &one).unwrap().unwrap().text, "Keys is the last keyboard of the host");
         put(&host, "proc/bus/input/devices", &(keyboard("3-1.1") + &keyboard("3-1.2")));
-        assert_eq!(last_keyboard(&host, &one), None);
-        assert!(last_keyboard(&host, &both).is_some());
+        assert_eq!(last_keyboard(&host, &one), Ok(None));
+        assert!(last_keyboard(&host, &both).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_list_of_inputs_that_cannot_be_read_matters_to_those_that_may_be_a_keyboard() {
+        let (_dir, host) = tree();
+        let [hub, keys] = ["3-1", "3-1.1"].map(|port| [UsbDevice::new(&host, port)]);
+        put(&host, "sys/devices/pci0000:00/0000:03:00.0/usb3/3-1/3-1.1/3-1.1:1.0/bInterfaceClass", "03\n");
+        for list in [None, Some(""), Some("\u{fffd}\u{1}ELF\n"), Some("N: Name=\"Keys\"\nnonsense\n")] {
+            if let Some(list) = list {
+                put(&host, "proc/bus/input/devices", list);
+            }
+            let why = last_keyboard(&host, &keys).unwrap_err();
+            let told = "whether it is the last keyboard is not known: cannot read /proc/bus/input/devices: ";
+            assert!(why.port == "3-1.1" && why.text.starts_with(told), "{list:?}: {why:?}");
+            assert_eq!(last_keyboard(&host, &hub), Ok(None), "{list:?}");
+        }
+        put(&host, "proc/bus/input/devices", "I: Bus=0019\nN: Name=\"Power Button\"\nH: Handlers=kbd\n\n");
+        assert_eq!(last_keyboard(&host, &keys), Ok(None));
+    }
+
+    #[test]
+    fn only_who_has_a_disk_is_asked_for_mounts() {
+        let (_dir, host) = tree();
+        let unknown = |port: &str| {
+            let uses = in_use(&host, &[UsbDevice::new(&host, port)]);
+            uses.unknown.into_iter().map(|one| one.text).collect::<Vec<_>>()
+        };
+        assert!(unknown("3-1").is_empty() && unknown("3-1.1").is_empty());
+        let told = unknown("3-1.2");
+        let mounted = "whether sda is mounted is not known: cannot read /proc/1/mountinfo: No such file or directory";
+        assert!(told[0].starts_with(mounted) && told[1].contains("swap space") && told.len() == 2, "{told:?}");
+        // A list of disks that does not name it tells nothing either.
+        put(&host, "proc/mounts", "/dev/root / ext4 rw 0 0\n");
+        put(&host, "proc/swaps", "Filename Type Size Used Priority\n");
+        assert!(unknown("3-1.2").is_empty());
+        fs::remove_file(host.block_class().join("sda")).unwrap();
+        assert!(
+            unknown("3-1.2")[0].starts_with("whether sda is in use is not known: cannot read /sys/class/block/sda")
+        );
+    }
+
+    #[test]
+    fn processes_that_cannot_be_looked_into_are_told_of_in_a_tree_too() {
+        let (_dir, host) = tree();
+        // Root reads every directory; what is none cannot be read by anybody.
+        put(&host, "proc/10/fd", "");
+        let uses = in_use(&host, &[UsbDevice::new(&host, "3-1.1")]);
+        assert_eq!(uses.not_all(), Some("1 processes cannot be looked into"));
+        assert_eq!(uses.blind, None);
     }
 }
