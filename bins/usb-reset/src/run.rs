@@ -11,7 +11,7 @@ use passthrough::{
     usb::{
         UsbDevice, heal,
         in_use::in_use,
-        reset::{Attempt, Consent, DRY, Identity, Outcome, Rung, auto, climb, interrupted, touched},
+        reset::{Attempt, Consent, DRY, Identity, Outcome, Rung, auto, climb_healed, interrupted, touched},
         target::Target,
     },
 };
@@ -77,7 +77,7 @@ fn reset(session: &Session, cli: &Cli, target: &Target) -> Result<u8> {
         session.log.info(&format!("warning: who holds a device cannot all be seen: {why}"));
     }
     let consent = Consent { controller: cli.controller.clone() };
-    let attempts = climb(session, &device, &rungs, &consent)?;
+    let attempts = climb_healed(session, &device, &rungs, &consent)?;
     let after = Identity::of(&device);
     let single = cli.rung.rung().is_some();
     let report = Report { target, single, healed, touched, before, after, attempts };
