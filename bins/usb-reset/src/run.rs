@@ -1,7 +1,7 @@
 //! One function per thing that can be asked for.
 
 use crate::{
-    cli::{Cli, Verb},
+    cli::{Choice, Cli, Verb},
     list, next, show,
 };
 use anyhow::Result;
@@ -20,6 +20,7 @@ use std::time::Duration;
 /// Runs it; the number is the exit code.
 pub fn run(cli: &Cli) -> Result<u8> {
     let session = cli.common.session("usb-reset", Duration::from_secs(60))?;
+    consent_has_a_meaning(cli)?;
     let code = match (&cli.verb, &cli.target) {
         (Some(_), Some(target)) => {
             return Fault::usage(format!("{target} and a verb: either a device is reset, or not")).fail();
@@ -31,6 +32,17 @@ pub fn run(cli: &Cli) -> Result<u8> {
     }?;
     session.output.check()?;
     Ok(code)
+}
+
+/// Who consents to the reset of a controller, and asks for something else, does not get what he thinks.
+fn consent_has_a_meaning(cli: &Cli) -> Result<()> {
+    let (Some(address), false) = (&cli.controller, cli.verb.is_none() && cli.rung == Choice::Controller) else {
+        return Ok(());
+    };
+    let target = cli.target.as_ref().map_or_else(|| "TARGET".to_owned(), ToString::to_string);
+    Fault::usage(format!("--controller {address} consents to --rung controller, which is not asked for"))
+        .next(format!("usb-reset {target} --rung controller --controller {address}"))
+        .fail()
 }
 
 fn healed(session: &Session) -> Result<u8> {
