@@ -10,7 +10,7 @@ use std::{path::Path, process::Command, time::Duration};
 fn what_is_left_to_the_holder_is_told_once() {
     let dir = tempfile::tempdir().unwrap();
     let descriptions = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cli/trees");
-    trees::plant_these(&["usb-interrupted"], &descriptions, &dir.path().join("trees"));
+    trees::plant(&descriptions, &dir.path().join("trees"));
     let root = dir.path().join("trees/usb-interrupted");
     let name = ["usb-0000:03:00.0".to_owned()];
     let _held = Locks::take(&Host::new(&root), &name, "another", &Deadline::after(Duration::ZERO)).unwrap();
