@@ -3,15 +3,17 @@
 mod mistyped;
 
 pub use mistyped::mistyped;
+use mistyped::slip;
 
 use crate::{
     config::Config, deadline::Deadline, fault::Fault, host::Host, limits, log::Log, plain::harmless, report::Output,
     session::Session,
 };
 use anyhow::Result;
-use clap::{Args, Parser};
+use clap::{Args, Command, CommandFactory, Parser};
 use serde_json::json;
 use std::{
+    ffi::OsString,
     io::{self, Write},
     path::PathBuf,
     process::ExitCode,
@@ -102,7 +104,22 @@ pub fn vmid(text: &str) -> Result<u32, String> {
 
 /// What was typed. A mistake ends the program with exit code 2, and with `--json` it is a document, as every error is.
 pub fn read<C: Parser>() -> C {
-    C::try_parse().unwrap_or_else(|error| mistyped::<C>(error))
+    parse(std::env::args_os()).unwrap_or_else(|error| mistyped::<C>(error))
+}
+
+/// The same of these words, the first of which is the program. An option that is there twice counts as its last, and a
+/// misspelled one that begins with `-h` or `-V` asks for nothing.
+pub fn parse<C: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<C, clap::Error> {
+    let words: Vec<_> = words.into_iter().collect();
+    let mut command = grammar::<C>();
+    match command.try_get_matches_from_mut(&words).and_then(|mut matches| C::from_arg_matches_mut(&mut matches)) {
+        Err(error) if !error.use_stderr() => Err(slip(&mut command, &words[1.min(words.len())..]).unwrap_or(error)),
+        result => result.map_err(|error| error.format(&mut command)),
+    }
+}
+
+fn grammar<C: CommandFactory>() -> Command {
+    C::command().args_override_self(true)
 }
 
 /// Ends a run: an error is printed with its cause and the next command to type, and becomes the exit code.

@@ -98,7 +98,7 @@ impl Locks {
         let holder = Holder { pid, started, command: command.into(), since, ..Holder::default() };
         let mut locks = Self { files: Vec::new(), holder };
         for name in &names {
-            locks.files.extend(take_one(host, name, deadline, &locks.files)?);
+            locks.files.extend(take_one(host, name, command, deadline, &locks.files)?);
         }
         locks.write_holder();
         Ok(locks)
@@ -133,8 +133,8 @@ fn directory(host: &Host) -> PathBuf {
 }
 
 /// `None` when one of `held` is that very lock.
-fn take_one(host: &Host, name: &str, deadline: &Deadline, held: &[File]) -> Result<Option<File>> {
-    let (path, mut file) = open(host, name)?;
+fn take_one(host: &Host, name: &str, command: &str, deadline: &Deadline, held: &[File]) -> Result<Option<File>> {
+    let (path, mut file) = open(host, name, command)?;
     let place = |file: &File| file.metadata().map(|meta| (meta.dev(), meta.ino())).ok();
     if held.iter().any(|other| place(other) == place(&file)) {
         return Ok(None);
@@ -153,7 +153,7 @@ fn take_one(host: &Host, name: &str, deadline: &Deadline, held: &[File]) -> Resu
 
 /// The file of a lock; a name that is a whole path lies there. Where there is no room for it, or all is read-only, the nearest directory is locked in its place:
 /// a GPU must be able to come back then, too.
-fn open(host: &Host, name: &str) -> Result<(PathBuf, File)> {
+fn open(host: &Host, name: &str, command: &str) -> Result<(PathBuf, File)> {
     let own = directory(host).join(name);
     let made = tree::create_dirs(own.parent().unwrap_or(Path::new("/")), 0o700);
     let mut options = OpenOptions::new();
@@ -177,8 +177,16 @@ fn open(host: &Host, name: &str) -> Result<(PathBuf, File)> {
     // Only then: to open what may lie there is no harmless thing.
     match no_room.then(|| open_nearest(host, &own)).flatten() {
         Some(found) => Ok(found),
+        None if error.kind() == ErrorKind::PermissionDenied => Err(error).context(denied(host, &own, command)),
         None => Err(error).with_context(|| format!("cannot open the lock {}", own.display())),
     }
+}
+
+/// What could not be done, on what, and how it can; the system's own words stay below it.
+fn denied(host: &Host, own: &Path, command: &str) -> Fault {
+    let (program, doing) = command.split_once([' ', ':']).unwrap_or((command, command));
+    Fault::problem(format!("{}: cannot open the lock {}", doing.trim_start(), host.shown(own)))
+        .next(format!("sudo {program} …"))
 }
 
 /// A file as it is, or the nearest directory above it, inside the host tree.
@@ -194,13 +202,25 @@ fn busy<T>(host: &Host, name: &str, file: &mut File, deadline: &Deadline) -> Res
     let holder = read_holder(file);
     let what = format!("{name} is locked by {}; waited {waited}", holder.title());
     let Some(pid) = holder.living_pid() else {
-        return Fault::busy(what).next("wait for it; ps -ef | grep -e gpu-bind -e pve-hook").fail();
+        let them: Vec<_> = takers(name).iter().map(|program| format!("-e {program}")).collect();
+        return Fault::busy(what).next(format!("wait for it; ps -ef | grep {}", them.join(" "))).fail();
     };
     match proc::blocked_writers(host).into_iter().find(|w| w.pid == pid) {
         Some(writer) => Fault::wedged(format!("{what}; the kernel has not answered its write to {}", writer.file))
             .next("gpu-bind doctor")
             .fail(),
         None => Fault::busy(what).next(format!("wait for it, or look at it: ps -fp {pid}")).fail(),
+    }
+}
+
+/// The programs that take such a lock.
+fn takers(name: &str) -> &'static [&'static str] {
+    match name.split('-').next() {
+        Some("usb") => &["usb-reset", "coral-check"],
+        Some("coral") => &["coral-check"],
+        Some("probe" | "recover") => &["vm-probe"],
+        _ if name.starts_with('/') => &["vm-probe"],
+        _ => &["gpu-bind", "pve-hook"],
     }
 }
 

@@ -83,7 +83,7 @@ fn port(text: &str) -> Result<String, String> {
 
 /// Parses a command line. Long options work with a single dash too, as in `-skip-checks`.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
-    let mut cli = Cli::try_parse_from(doubled(arguments))?;
+    let mut cli = passthrough::cli::parse::<Cli>(doubled(arguments))?;
     cli.common.dry_run |= cli.test;
     cli.common.verbose = cli.common.verbose.saturating_add(if cli.debug { 2 } else { 0 });
     Ok(cli)
@@ -155,6 +155,8 @@ mod tests {
         let cli = typed("coral-check -debug -skip-checks");
         assert!(cli.fixes() && cli.skip_checks && !cli.common.dry_run && cli.common.verbose == 2);
         assert!(typed("coral-check -skip-checks -auto-reboot").auto_reboot);
+        assert!(typed("coral-check -test -test -q -q --json --json").test);
+        assert!(parse(["coral-check", "-history"].map(OsString::from)).is_err_and(|error| error.exit_code() == 2));
         // Of the script for inside the VM, which changes nothing either way.
         assert!(typed("coral-check -guest -test").guest);
         assert!(typed("coral-check --auto-reboot").fixes());

@@ -38,8 +38,10 @@ struct Row {
     authorized: Option<bool>,
     power_control: Option<String>,
     runtime_status: Option<String>,
-    held_by: Vec<UsbHandle>,
-    used: Vec<String>,
+    /// Not known where nobody is seen and not all can be; an empty list means nobody.
+    held_by: Option<Vec<UsbHandle>>,
+    /// The same for the host's own uses.
+    used: Option<Vec<String>>,
     vms: Vec<u32>,
 }
 
@@ -47,13 +49,16 @@ struct Row {
 pub fn list(session: &Session) -> Result<u8> {
     session.require_bus("pci")?;
     session.require_bus("usb")?;
-    session.warn_unless_root();
     let host = &session.host;
     let controllers = Controller::all(host);
     let of_each: Vec<Vec<UsbDevice<'_>>> = controllers.iter().map(Controller::devices).collect();
     let uses = in_use(host, &of_each.concat());
-    if let Some(why) = &uses.blind {
-        session.log.info(&format!("who holds a device cannot all be seen: {why}"));
+    match uses.not_all() {
+        Some(why) => session.log.info(&format!("warning: who holds a device cannot all be seen: {why}")),
+        None => session.warn_unless_root(),
+    }
+    for unknown in &uses.unknown {
+        session.log.info(&format!("warning: {}: {}", unknown.port, unknown.text));
     }
     let (passed, unreadable) = Passed::all(host);
     for (vmid, error) in &unreadable {
@@ -61,7 +66,15 @@ pub fn list(session: &Session) -> Result<u8> {
     }
     let row = |device: &UsbDevice<'_>| {
         let own = || uses.of(&device.port);
-        let keyboard = last_keyboard(host, std::slice::from_ref(device)).map(|found| found.text);
+        let keyboard = last_keyboard(host, std::slice::from_ref(device));
+        if let Err(unknown) = &keyboard {
+            session.log.info(&format!("warning: {}: {}", unknown.port, unknown.text));
+        }
+        let unseen = uses.not_all().is_some();
+        let unknown = unseen || keyboard.is_err() || uses.unknown.iter().any(|one| one.port == device.port);
+        let told = own().filter(|found| found.handle.is_none()).map(|found| found.text.clone());
+        let used: Vec<_> = told.chain(keyboard.ok().flatten().map(|found| found.text)).collect();
+        let held_by: Vec<_> = own().filter_map(|found| found.handle).collect();
         let mut drivers: Vec<_> = device.interfaces().into_iter().filter_map(|interface| interface.driver).collect();
         drivers.dedup();
         let mut vms: Vec<_> = passed.iter().filter(|passed| passed.means(device)).map(|p| p.vmid).collect();
@@ -79,12 +92,8 @@ pub fn list(session: &Session) -> Result<u8> {
             authorized: device.is_authorized(),
             power_control: device.power_control(),
             runtime_status: device.runtime_status(),
-            held_by: own().filter_map(|found| found.handle).collect(),
-            used: own()
-                .filter(|found| found.handle.is_none())
-                .map(|found| found.text.clone())
-                .chain(keyboard)
-                .collect(),
+            held_by: Some(held_by).filter(|held_by| !(unseen && held_by.is_empty())),
+            used: Some(used).filter(|used| !(unknown && used.is_empty())),
             vms,
         }
     };
@@ -127,14 +136,16 @@ fn text(buses: &[Bus]) -> String {
         for row in &bus.devices {
             let depth = row.port.matches('.').count() + 1;
             let vms: Vec<_> = row.vms.iter().map(ToString::to_string).collect();
-            let held = row.held_by.iter().map(ToString::to_string).chain(row.used.iter().cloned());
+            let known = row.held_by.is_some() && row.used.is_some();
+            let held = row.held_by.iter().flatten().map(ToString::to_string);
+            let held: Vec<_> = held.chain(row.used.iter().flatten().cloned()).collect();
             table.row([
                 format!("{}{}", "  ".repeat(depth), row.port),
                 row.id.clone().unwrap_or_else(|| "-".into()),
                 row.speed_mbps.as_ref().map_or_else(|| "-".into(), |speed| format!("{speed}M")),
                 dash(&row.drivers.join(",")),
                 dash(&vms.join(",")),
-                dash(&held.collect::<Vec<_>>().join("; ")),
+                if held.is_empty() && !known { "?".into() } else { dash(&held.join("; ")) },
                 row.product.clone().unwrap_or_default(),
             ]);
         }

@@ -54,8 +54,10 @@ fn stopped_vm(session: &Session, device: &UsbDevice<'_>) -> Option<u32> {
 /// After one that was refused before anything was changed.
 pub fn after_refusal(session: &Session, device: &UsbDevice<'_>, attempt: &Attempt, why: &str) -> String {
     let port = &device.port;
+    let unread = why.split_once(" is not known: cannot read ").and_then(|(_, rest)| rest.split(": ").next());
     let next = match attempt.rung {
         _ if device.is_root_hub() => below(device),
+        _ if unread.is_some() => unread.map(|file| format!("ls -l {file}")),
         Rung::Controller if why.contains("--controller ") => controller(device),
         Rung::Ioctl if !auto(session, device).contains(&Rung::Ioctl) => {
             Some(format!("usb-reset {port}   (a VM's device: replug, port)"))

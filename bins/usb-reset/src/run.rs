@@ -1,7 +1,7 @@
 //! One function per thing that can be asked for.
 
 use crate::{
-    cli::{Cli, Verb},
+    cli::{Choice, Cli, Verb},
     list, next, show,
 };
 use anyhow::Result;
@@ -10,7 +10,8 @@ use passthrough::{
     session::Session,
     usb::{
         UsbDevice, heal,
-        reset::{Attempt, Consent, DRY, Identity, Outcome, Rung, auto, climb, interrupted, touched},
+        in_use::in_use,
+        reset::{Attempt, Consent, DRY, Identity, Outcome, Rung, auto, climb_healed, interrupted, touched},
         target::Target,
     },
 };
@@ -19,6 +20,7 @@ use std::time::Duration;
 /// Runs it; the number is the exit code.
 pub fn run(cli: &Cli) -> Result<u8> {
     let session = cli.common.session("usb-reset", Duration::from_secs(60))?;
+    consent_has_a_meaning(cli)?;
     let code = match (&cli.verb, &cli.target) {
         (Some(_), Some(target)) => {
             return Fault::usage(format!("{target} and a verb: either a device is reset, or not")).fail();
@@ -30,6 +32,17 @@ pub fn run(cli: &Cli) -> Result<u8> {
     }?;
     session.output.check()?;
     Ok(code)
+}
+
+/// Who consents to the reset of a controller, and asks for something else, does not get what he thinks.
+fn consent_has_a_meaning(cli: &Cli) -> Result<()> {
+    let (Some(address), false) = (&cli.controller, cli.verb.is_none() && cli.rung == Choice::Controller) else {
+        return Ok(());
+    };
+    let target = cli.target.as_ref().map_or_else(|| "TARGET".to_owned(), ToString::to_string);
+    Fault::usage(format!("--controller {address} consents to --rung controller, which is not asked for"))
+        .next(format!("usb-reset {target} --rung controller --controller {address}"))
+        .fail()
 }
 
 fn healed(session: &Session) -> Result<u8> {
@@ -70,8 +83,13 @@ fn reset(session: &Session, cli: &Cli, target: &Target) -> Result<u8> {
     let touched: Vec<_> = distinct.iter().map(|rung| (*rung, touched(&device, *rung))).collect();
     let before = Identity::of(&device);
     show::touched(session, &device, before.as_ref(), &touched);
+    if !session.host.is_live()
+        && let Some(why) = in_use(&session.host, std::slice::from_ref(&device)).unseen
+    {
+        session.log.info(&format!("warning: who holds a device cannot all be seen: {why}"));
+    }
     let consent = Consent { controller: cli.controller.clone() };
-    let attempts = climb(session, &device, &rungs, &consent)?;
+    let attempts = climb_healed(session, &device, &rungs, &consent)?;
     let after = Identity::of(&device);
     let single = cli.rung.rung().is_some();
     let report = Report { target, single, healed, touched, before, after, attempts };

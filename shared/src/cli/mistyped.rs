@@ -1,9 +1,10 @@
 //! What was nearly a command: told as it is meant.
 
+use super::grammar;
 use crate::{plain::harmless, report::Output};
 use clap::{
     Command, CommandFactory,
-    error::{ContextKind, ContextValue},
+    error::{ContextKind, ContextValue, ErrorKind},
 };
 use serde_json::json;
 use std::{
@@ -15,8 +16,11 @@ use std::{
 /// order are a command, that command is told.
 pub fn mistyped<C: CommandFactory>(mut error: clap::Error) -> ! {
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let command = C::command();
-    let meant = || in_order(&command, &words).or_else(|| other_form(&command, &words));
+    let command = grammar::<C>();
+    let meant = || {
+        let slipped = || slipped(&command, &words).map(|(_, meant)| meant);
+        in_order(&command, &words).or_else(|| other_form(&command, &words)).or_else(slipped)
+    };
     let meant = if error.use_stderr() { meant() } else { None };
     let guess = match error.get(ContextKind::SuggestedArg) {
         Some(ContextValue::String(guess)) => Some(guess.clone()),
@@ -32,8 +36,7 @@ pub fn mistyped<C: CommandFactory>(mut error: clap::Error) -> ! {
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
     }
     if error.use_stderr() && words.iter().any(|word| word == "--json") {
-        let text = error.to_string();
-        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let message = paragraph(&error.to_string());
         let help =
             || std::env::args().next().map(|name| format!("{} --help", name.rsplit('/').next().unwrap_or_default()));
         let next = meant.or_else(help);
@@ -57,6 +60,49 @@ pub fn mistyped<C: CommandFactory>(mut error: clap::Error) -> ! {
         std::process::exit(error.exit_code());
     }
     error.exit()
+}
+
+/// What is wrong, in one line: what is missing stands in lines of its own.
+fn paragraph(text: &str) -> String {
+    let lines: Vec<_> = text.lines().take_while(|line| !line.trim().is_empty()).map(str::trim).collect();
+    lines.join(" ").trim_start_matches("error: ").to_owned()
+}
+
+/// Letters behind one dash of which one asks for the help or the version, and another is no option at all: clap stops at the
+/// first, so that `-history` would be a success.
+fn is_slip(command: &Command, word: &str) -> bool {
+    let letters = word.strip_prefix('-').filter(|letters| !letters.starts_with('-') && letters.chars().count() > 1);
+    let Some(letters) = letters.filter(|letters| !["help", "version"].contains(letters)) else { return false };
+    let known = |letter: char| {
+        let all = std::iter::once(command).chain(command.get_subcommands());
+        "hV".contains(letter) || all.flat_map(Command::get_arguments).any(|arg| arg.get_short() == Some(letter))
+    };
+    letters.contains(['h', 'V']) && !letters.chars().all(known)
+}
+
+/// The first such word before the help or the version was really asked for, and the command that it may stand for.
+fn slipped(command: &Command, words: &[OsString]) -> Option<(String, String)> {
+    let asks = |word: &&str| ["-h", "--help", "-help", "-V", "--version", "-version", "help", "--"].contains(word);
+    let texts: Vec<_> = words.iter().map(|word| word.to_str().unwrap_or_default()).collect();
+    let at = texts.iter().take_while(|word| !asks(word)).position(|word| is_slip(command, word))?;
+    let mut doubled = words.to_vec();
+    doubled[at] = OsString::from(format!("-{}", texts[at]));
+    let meant = is_command(command, &doubled).then(|| spelled(command, &doubled));
+    let meant = meant.or_else(|| other_form(command, &doubled)).unwrap_or_else(|| {
+        let version = texts[at].chars().find(|letter| "hV".contains(*letter)) == Some('V');
+        format!("{} --{}", command.get_name(), if version { "version" } else { "help" })
+    });
+    Some((texts[at].to_owned(), meant))
+}
+
+/// The mistake that such a word is, where clap took it for a question.
+pub(super) fn slip(command: &mut Command, words: &[OsString]) -> Option<clap::Error> {
+    let (word, meant) = slipped(command, words)?;
+    let mut error = clap::Error::new(ErrorKind::UnknownArgument).with_cmd(command);
+    error.insert(ContextKind::InvalidArg, ContextValue::String(word));
+    error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![format!("did you mean: {meant}").into()]));
+    error.insert(ContextKind::Usage, ContextValue::StyledStr(command.render_usage()));
+    Some(error)
 }
 
 /// More words than that nobody swaps.
@@ -120,53 +166,4 @@ fn spelled(command: &Command, words: &[OsString]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{super::duration, *};
-    use clap::Arg;
-
-    #[test]
-    fn words_in_the_wrong_order_are_told_in_the_right_one() {
-        let many = |name: &'static str| Arg::new(name).required(true).num_args(1..).value_parser(duration);
-        let force = Arg::new("force").long("force").action(clap::ArgAction::SetTrue);
-        let command = Command::new("program")
-            .subcommand_required(true)
-            .arg(Arg::new("root").long("root").global(true))
-            .subcommand(Command::new("detach").arg(many("target")).arg(force))
-            .subcommand(Command::new("list"));
-        for (typed, meant) in [
-            ("1s detach", Some("program detach 1s")),
-            ("1s 2s detach --force", Some("program detach 1s 2s --force")),
-            ("--root / 1s detach", Some("program detach --root / 1s")),
-            ("1s list", None),
-            ("what detach", None),
-            ("detach", None),
-            ("1s detach --help", None),
-            ("", None),
-        ] {
-            let words: Vec<_> = typed.split_whitespace().map(OsString::from).collect();
-            assert_eq!(in_order(&command, &words).as_deref(), meant, "{typed}");
-        }
-    }
-
-    #[test]
-    fn verbs_and_options_that_are_mixed_up_are_told_as_they_are() {
-        let command = Command::new("program")
-            .arg(Arg::new("fix").long("fix").action(clap::ArgAction::SetTrue))
-            .arg(Arg::new("target").value_parser(duration))
-            .subcommand(Command::new("history"));
-        for (typed, meant) in [
-            ("fix", Some("program --fix")),
-            ("fix 1s", Some("program --fix 1s")),
-            ("--history", Some("program history")),
-            ("reset 1s", Some("program 1s")),
-            ("status", Some("program")),
-            ("explode", None),
-            ("reset what", None),
-            ("--bogus", None),
-        ] {
-            let words: Vec<_> = typed.split_whitespace().map(OsString::from).collect();
-            assert_eq!(other_form(&command, &words).as_deref(), meant, "{typed}");
-        }
-        assert!(starts_alike("--jsno", "--json") && !starts_alike("--bogus", "--no-guest") && !starts_alike("x", "y"));
-    }
-}
+mod tests;

@@ -1,6 +1,9 @@
 //! What a disk or partition is used for: a file system, swap, LVM, RAID, ZFS, Ceph, a loop device.
 
-use super::mount::{Mount, mounts};
+use super::{
+    mount::{Mount, mounts},
+    table,
+};
 use crate::{
     host::{Host, names, read_text},
     sysfs, tree,
@@ -9,8 +12,10 @@ use std::{collections::BTreeSet, path::Path};
 
 /// What is the same for every disk.
 pub(super) struct Facts {
-    mounts: Vec<Mount>,
-    swaps: String,
+    /// Or why they are not known.
+    mounts: Result<Vec<Mount>, String>,
+    /// Or why they are not known.
+    swaps: Result<Vec<String>, String>,
     /// Loop devices and the path of what is behind each.
     loops: Vec<(String, String)>,
     /// Ceph's OSDs and the disk that each is on.
@@ -23,7 +28,7 @@ impl Facts {
     pub(super) fn read(host: &Host) -> Self {
         Self {
             mounts: mounts(host),
-            swaps: read_text(&host.proc().join("swaps")).unwrap_or_default(),
+            swaps: table(host, &host.proc().join("swaps"), swaps),
             loops: loops(host),
             osds: osds(host),
             btrfs: btrfs(host),
@@ -34,12 +39,13 @@ impl Facts {
         let dir = host.block_class().join(disk);
         let number = sysfs::read(&dir.join("dev")).ok().unwrap_or_default();
         let node = format!("/dev/{disk}");
-        let mounted = self.mounts.iter().filter(|m| m.device == number || m.source == node);
+        let mounted =
+            self.mounts.iter().flatten().filter(|m| (m.device == number && !number.is_empty()) || m.source == node);
         let on: BTreeSet<_> = mounted.map(|m| &m.on).collect();
         uses.extend(on.iter().map(|on| format!("{disk} is mounted on {on}")));
         let part_of = self.btrfs.iter().filter(|(_, disks)| on.is_empty() && disks.iter().any(|d| d == disk));
         uses.extend(part_of.map(|(name, _)| format!("{disk} belongs to the btrfs file system {name}")));
-        if self.swaps.lines().any(|line| line.split_ascii_whitespace().next() == Some(&node)) {
+        if self.swaps.iter().flatten().any(|swap| *swap == node) {
             uses.push(format!("{disk} is swap space"));
         }
         let behind = self.loops.iter().filter(|(_, file)| *file == node);
@@ -61,6 +67,41 @@ impl Facts {
             uses.push(format!("{disk} belongs to the ZFS pool {pool}"));
         }
     }
+
+    /// What of the uses of these disks cannot be known, each with the reason.
+    pub(super) fn unknown(&self, host: &Host, disks: &[String]) -> Vec<String> {
+        let cannot = |which: &str, what: &str, why: &str| format!("whether {which} is {what} is not known: {why}");
+        let all = if let [one] = disks { one.clone() } else { format!("one of {}", disks.join(", ")) };
+        let tables = [("mounted", self.mounts.as_ref().err()), ("swap space", self.swaps.as_ref().err())];
+        let mut unknown: Vec<_> = tables.into_iter().filter_map(|(what, why)| Some(cannot(&all, what, why?))).collect();
+        let pools = has_zfs_pools(host);
+        for disk in disks {
+            let number = host.block_class().join(disk).join("dev");
+            let cannot_read = |file: &Path, error| format!("cannot read {}: {error}", host.shown(file));
+            match sysfs::read(&number) {
+                Err(error) => unknown.push(cannot(disk, "in use", &cannot_read(&number, error))),
+                Ok(number) if pools => {
+                    let udev = host.udev_data().join(format!("b{number}"));
+                    let error = read_text(&udev).err();
+                    unknown.extend(error.map(|error| cannot(disk, "part of a ZFS pool", &cannot_read(&udev, error))));
+                }
+                Ok(_) => {}
+            }
+        }
+        unknown
+    }
+}
+
+/// The devices and files of `/proc/swaps`, which has a head also where there are none.
+fn swaps(text: &str) -> Option<Vec<String>> {
+    let rows = text.strip_prefix("Filename")?.lines().skip(1);
+    rows.map(|row| row.split_ascii_whitespace().next().filter(|name| name.starts_with('/')).map(str::to_owned))
+        .collect()
+}
+
+fn has_zfs_pools(host: &Host) -> bool {
+    let dir = host.proc().join("spl/kstat/zfs");
+    names(&dir).iter().any(|name| tree::is_dir(&dir.join(name)))
 }
 
 fn loops(host: &Host) -> Vec<(String, String)> {

@@ -5,7 +5,7 @@ mod mount;
 mod network;
 
 use crate::{
-    host::{Host, names},
+    host::{Host, names, read_text},
     tree,
 };
 use std::{cell::OnceCell, path::Path};
@@ -48,6 +48,17 @@ impl<'h> Users<'h> {
         uses
     }
 
+    /// What of the uses of a device cannot be known, in sentences: that nothing was found says nothing then.
+    pub fn unknown(&self, part: &str) -> Vec<String> {
+        let interfaces = self.interfaces.iter().filter(|entry| entry.place.contains(part));
+        let mut unknown: Vec<_> = interfaces.filter_map(|i| network::unknown(self.host, &i.name)).collect();
+        let disks = self.disks_of(part);
+        if !disks.is_empty() {
+            unknown.extend(self.disk_facts().unknown(self.host, &disks));
+        }
+        unknown
+    }
+
     /// The disks and partitions of a device.
     pub fn disks_of(&self, part: &str) -> Vec<String> {
         self.disks.iter().filter(|entry| entry.place.contains(part)).map(|entry| entry.name.clone()).collect()
@@ -56,10 +67,22 @@ impl<'h> Users<'h> {
     /// What uses these disks.
     pub fn of_disks(&self, disks: &[String], uses: &mut Vec<String>) {
         for disk in disks {
-            let facts = self.disk_facts.get_or_init(|| disk::Facts::read(self.host));
-            facts.uses(self.host, disk, uses);
+            self.disk_facts().uses(self.host, disk, uses);
         }
     }
+
+    fn disk_facts(&self) -> &disk::Facts {
+        self.disk_facts.get_or_init(|| disk::Facts::read(self.host))
+    }
+}
+
+/// A table of the kernel, or why it is not known: nothing is told by what cannot be read, and nothing by what is no such
+/// table, such as the empty file that a copy of `/proc` leaves.
+pub(crate) fn table<T>(host: &Host, file: &Path, read: impl Fn(&str) -> Option<Vec<T>>) -> Result<Vec<T>, String> {
+    let cannot = |why: &str| format!("cannot read {}: {why}", host.shown(file));
+    let text = read_text(file).map_err(|error| cannot(&error.to_string()))?;
+    let rows = Some(text).filter(|text| !text.is_empty()).as_deref().and_then(read);
+    rows.ok_or_else(|| cannot("it is not what the kernel writes there"))
 }
 
 fn entries(class: &Path) -> Vec<Entry> {

@@ -32,6 +32,18 @@ pub(super) fn uses(host: &Host, name: &str, uses: &mut Vec<String>) {
     }
 }
 
+/// Why it cannot be known whether an interface is in use, if so. Whatever carries the default route is up, or belongs to
+/// something that the interface's own directory tells.
+pub(super) fn unknown(host: &Host, name: &str) -> Option<String> {
+    let file = host.net_class().join(name).join("flags");
+    let why = match sysfs::read(&file) {
+        Ok(text) if u32::from_str_radix(text.trim_start_matches("0x"), 16).is_ok() => return None,
+        Ok(_) => "it is no number".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    Some(format!("whether {name} is up is not known: cannot read {}: {why}", host.shown(&file)))
+}
+
 fn default_routes(host: &Host) -> BTreeSet<String> {
     let read = |file| read_text(&host.proc().join("net").join(file)).unwrap_or_default();
     let (v4, v6) = (read("route"), read("ipv6_route"));

@@ -114,3 +114,47 @@ fn what_is_no_file_in_a_locks_place_holds_nobody_up() {
         assert_eq!(holder, None);
     }
 }
+
+#[test]
+fn who_may_not_open_it_is_told_what_for_and_how() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = Host::new(dir.path());
+    drop(take(&host, &["group-13"], 0).unwrap());
+    let path = host.run_dir();
+    fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o000)).unwrap();
+    let asked = host.clone();
+    // Of this thread alone; root's right to open everything goes with it.
+    let error = thread::spawn(move || {
+        nix::unistd::setfsuid(nix::unistd::Uid::from_raw(65534));
+        take(&asked, &["group-13"], 0).unwrap_err()
+    });
+    let error = error.join().unwrap();
+    fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    let told =
+        "attach 0000:01:00.0: cannot open the lock /run/pve-hooks/lock/group-13: Permission denied (os error 13)";
+    assert_eq!(format!("{error:#}"), told);
+    assert_eq!(Fault::of(&error).unwrap().next.as_deref(), Some("sudo gpu-bind …"));
+    assert_eq!(error.downcast_ref::<std::io::Error>().unwrap().kind(), ErrorKind::PermissionDenied);
+}
+
+#[test]
+fn who_may_have_it_without_a_name_goes_by_the_kind_of_lock() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = Host::new(dir.path());
+    let next = |name: &str| {
+        let _held = take(&host, &[name], 0).unwrap();
+        fs::write(directory(&host).join(name), "").unwrap();
+        Fault::of(&take(&host, &[name], 0).unwrap_err()).unwrap().next.clone().unwrap()
+    };
+    let grep = "wait for it; ps -ef | grep";
+    for (name, programs) in [
+        ("usb-0000:03:00.0", "-e usb-reset -e coral-check"),
+        ("usb-275-usb0", "-e usb-reset -e coral-check"),
+        ("coral-reboots", "-e coral-check"),
+        ("probe-audit", "-e vm-probe"),
+        ("recover-111", "-e vm-probe"),
+        ("group-13", "-e gpu-bind -e pve-hook"),
+    ] {
+        assert_eq!(next(name), format!("{grep} {programs}"), "{name}");
+    }
+}

@@ -1,6 +1,6 @@
 //! Who uses USB devices: the host by disks, network interfaces and keyboards, processes by device nodes, VMs by usbfs.
 
-use super::{UsbDevice, keyboards::keyboards};
+use super::{Interface, UsbDevice, keyboards::keyboards};
 use crate::{
     host::{Host, names},
     in_use::Users,
@@ -34,14 +34,23 @@ pub struct UsbHandle {
 pub struct Uses {
     /// One after the other, by device.
     pub found: Vec<Use>,
+    /// What cannot be known of their uses by the host.
+    pub unknown: Vec<Use>,
     /// Why processes could not be looked at; then more may use them.
     pub blind: Option<String>,
+    /// The same of a tree that stands in for a host: nothing real can be harmed there.
+    pub unseen: Option<String>,
 }
 
 impl Uses {
     /// Those of one device.
     pub fn of<'a>(&'a self, port: &'a str) -> impl Iterator<Item = &'a Use> {
         self.found.iter().filter(move |found| found.port == port)
+    }
+
+    /// Why more of them may be in use than was found by looking at processes.
+    pub fn not_all(&self) -> Option<&str> {
+        self.blind.as_deref().or(self.unseen.as_deref())
     }
 }
 
@@ -54,18 +63,26 @@ pub fn in_use(host: &Host, devices: &[UsbDevice<'_>]) -> Uses {
         let own = own_part(device);
         let used = |text| Use { port: device.port.clone(), text, handle: None };
         uses.found.extend(users.of(&own).into_iter().map(used));
+        let disks_known = users.disks_of(&own);
+        let seen = Below::of(device);
+        let strays = seen.disks.iter().filter(|disk| !disks_known.contains(disk)).map(|disk| {
+            let entry = host.shown(&host.block_class().join(disk));
+            format!("whether {disk} is in use is not known: cannot read {entry}: it does not lead to {disk}")
+        });
+        uses.unknown.extend(users.unknown(&own).into_iter().chain(strays).map(used));
         let owner = |(number, path): (DevNo, String)| (device.port.clone(), number, path);
         nodes.extend(usbfs_node(device).map(owner));
-        nodes.extend(driver_nodes(device).into_iter().map(owner));
-        disks.extend(users.disks_of(&own).iter().filter_map(|disk| disk_node(host, disk)).map(owner));
+        nodes.extend(seen.nodes.into_iter().map(owner));
+        disks.extend(disks_known.iter().filter_map(|disk| disk_node(host, disk)).map(owner));
     }
     let wanted = |all: &[(String, DevNo, String)]| -> Vec<_> {
         all.iter().map(|(_, number, path)| (*number, path.clone())).collect()
     };
     let openers = proc::openers_of_all(host, &wanted(&nodes), &wanted(&disks));
     uses.blind = openers.blind.filter(|_| host.is_live());
-    if openers.unreadable > 0 && uses.blind.is_none() && host.is_live() {
-        uses.blind = Some(format!("{} processes cannot be looked into", openers.unreadable));
+    if openers.unreadable > 0 && uses.blind.is_none() {
+        let why = Some(format!("{} processes cannot be looked into", openers.unreadable));
+        if host.is_live() { uses.blind = why } else { uses.unseen = why }
     }
     for opener in openers.found {
         let owner = nodes.iter().chain(&disks).find(|(_, _, path)| *path == opener.path);
@@ -82,18 +99,37 @@ pub fn in_use(host: &Host, devices: &[UsbDevice<'_>]) -> Uses {
     uses
 }
 
-/// Says so where these devices include every keyboard that the host has.
-pub fn last_keyboard(host: &Host, devices: &[UsbDevice<'_>]) -> Option<Use> {
-    let keyboards = keyboards(host);
+/// Says so where these devices include every keyboard that the host has. An error where that is not known, and one of them
+/// may be a keyboard.
+pub fn last_keyboard(host: &Host, devices: &[UsbDevice<'_>]) -> Result<Option<Use>, Use> {
+    let told = |device: &UsbDevice<'_>, text: String| Use { port: device.port.clone(), text, handle: None };
+    let keyboards = match keyboards(host) {
+        Ok(keyboards) => keyboards,
+        Err(why) => {
+            let may_be_one = devices.iter().find(|device| is_input(device));
+            let unknown = |device| told(device, format!("whether it is the last keyboard is not known: {why}"));
+            return may_be_one.map_or(Ok(None), |device| Err(unknown(device)));
+        }
+    };
     let mut taken = None;
     for keyboard in &keyboards {
-        let device = devices.iter().find(|device| keyboard.place.contains(&own_part(device)))?;
+        let Some(device) = devices.iter().find(|device| keyboard.place.contains(&own_part(device))) else {
+            return Ok(None);
+        };
         taken = Some((device, keyboard));
     }
-    let (device, keyboard) = taken?;
-    let text = format!("{} is the last keyboard of the host", keyboard.name);
-    Some(Use { port: device.port.clone(), text, handle: None })
+    Ok(taken.map(|(device, keyboard)| told(device, format!("{} is the last keyboard of the host", keyboard.name))))
 }
+
+/// Whether people may type on it: it is of the class for that, or its driver made an input of it.
+fn is_input(device: &UsbDevice<'_>) -> bool {
+    let interfaces = device.interfaces();
+    let by_class = |i: &Interface| i.class == HID || i.driver.as_deref() == Some("usbhid");
+    interfaces.iter().any(by_class) || Below::of(device).input
+}
+
+/// `bInterfaceClass` of keyboards, mice and their like.
+const HID: u8 = 3;
 
 const USBFS: &str = "/dev/bus/usb/";
 
@@ -111,27 +147,45 @@ fn disk_node(host: &Host, disk: &str) -> Option<(DevNo, String)> {
     Some((number, format!("/dev/{disk}")))
 }
 
-/// The character devices that the drivers of its interfaces made: `/dev/ttyUSB0`, `/dev/hidraw1`. Input events are left
-/// out, since logind and X hold them all; keyboards are looked at by themselves.
-fn driver_nodes(device: &UsbDevice<'_>) -> Vec<(DevNo, String)> {
-    let mut nodes = Vec::new();
-    for interface in device.interfaces() {
-        walk(&device.dir().join(&interface.name), 6, &mut nodes);
-    }
-    nodes
+/// What the drivers of its interfaces made.
+#[derive(Default)]
+struct Below {
+    /// Character devices: `/dev/ttyUSB0`, `/dev/hidraw1`. Input events are left out, since logind and X hold them all;
+    /// keyboards are looked at by themselves.
+    nodes: Vec<(DevNo, String)>,
+    /// Disks, without their partitions.
+    disks: Vec<String>,
+    /// Whether there are inputs.
+    input: bool,
 }
 
-fn walk(dir: &Path, depth: u8, nodes: &mut Vec<(DevNo, String)>) {
-    let entries = names(dir);
-    if entries.iter().any(|name| name == "dev") {
-        nodes.extend(node(dir));
+impl Below {
+    fn of(device: &UsbDevice<'_>) -> Self {
+        let mut below = Self::default();
+        for interface in device.interfaces() {
+            below.walk(&device.dir().join(&interface.name), 6);
+        }
+        below
     }
-    let skipped = ["input", "block", "power", "leds", "bsg", "wakeup", "queues"];
-    for name in entries.iter().filter(|name| !skipped.contains(&name.as_str())) {
-        let below = dir.join(name);
-        // A link leads elsewhere: to the driver, to the parent.
-        if depth > 0 && tree::symlink_metadata(&below).is_ok_and(|meta| meta.is_dir()) {
-            walk(&below, depth - 1, nodes);
+
+    fn walk(&mut self, dir: &Path, depth: u8) {
+        let entries = names(dir);
+        if entries.iter().any(|name| name == "dev") {
+            self.nodes.extend(node(dir));
+        }
+        let skipped = ["input", "block", "power", "leds", "bsg", "wakeup", "queues"];
+        for name in &entries {
+            let below = dir.join(name);
+            match name.as_str() {
+                "input" => self.input = true,
+                "block" => self.disks.extend(names(&below)),
+                _ => {}
+            }
+            // A link leads elsewhere: to the driver, to the parent.
+            let inside = || tree::symlink_metadata(&below).is_ok_and(|meta| meta.is_dir());
+            if depth > 0 && !skipped.contains(&name.as_str()) && inside() {
+                self.walk(&below, depth - 1);
+            }
         }
     }
 }
@@ -145,83 +199,4 @@ fn node(dir: &Path) -> Option<(DevNo, String)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::{fs, os::unix::fs::symlink};
-
-    fn put(host: &Host, path: &str, text: &str) {
-        let path = host.at(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-
-    /// A hub with a serial converter and a stick below it.
-    fn tree() -> (tempfile::TempDir, Host) {
-        let dir = tempfile::tempdir().unwrap();
-        let host = Host::new(dir.path());
-        let hub = "sys/devices/pci0000:00/0000:03:00.0/usb3/3-1";
-        for (port, place, devnum) in
-            [("3-1", hub.to_owned(), 2), ("3-1.1", format!("{hub}/3-1.1"), 3), ("3-1.2", format!("{hub}/3-1.2"), 4)]
-        {
-            put(&host, &format!("{place}/devnum"), &format!("{devnum}\n"));
-            put(&host, &format!("{place}/busnum"), "3\n");
-            put(&host, &format!("{place}/dev"), &format!("189:{}\n", 255 + devnum));
-            put(&host, &format!("{place}/{port}:1.0/bInterfaceClass"), "ff\n");
-            fs::create_dir_all(host.usb_devices()).unwrap();
-            symlink(format!("../../../../{place}"), host.usb_devices().join(port)).unwrap();
-        }
-        put(&host, &format!("{hub}/3-1.1/3-1.1:1.0/ttyUSB0/tty/ttyUSB0/dev"), "188:0\n");
-        let disk = format!("{hub}/3-1.2/3-1.2:1.0/host2/target2:0:0/2:0:0:0/block/sda");
-        put(&host, &format!("{disk}/dev"), "8:0\n");
-        fs::create_dir_all(host.block_class()).unwrap();
-        symlink(format!("../../../{disk}"), host.block_class().join("sda")).unwrap();
-        (dir, host)
-    }
-
-    fn opens(host: &Host, pid: i32, command: &str, path: &str) {
-        let dir = format!("proc/{pid}");
-        put(host, &format!("{dir}/cmdline"), command);
-        put(host, &format!("{dir}/stat"), &format!("{pid} (x) S 1 1 1"));
-        fs::create_dir_all(host.at(&dir).join("fd")).unwrap();
-        symlink(path, host.at(&dir).join("fd/7")).unwrap();
-    }
-
-    #[test]
-    fn each_device_has_its_own_users_and_a_hub_has_not_those_below_it() {
-        let (_dir, host) = tree();
-        opens(&host, 10, "zigbee2mqtt\0", "/dev/ttyUSB0");
-        opens(&host, 11, "/usr/bin/kvm\x00-id\x00111\x00", "/dev/bus/usb/003/004");
-        opens(&host, 12, "dd\0", "/dev/sda");
-        put(&host, "proc/1/mountinfo", "36 35 8:0 / /srv rw - ext4 /dev/sda rw\n");
-        let all: Vec<_> = ["3-1", "3-1.1", "3-1.2"].map(|port| UsbDevice::new(&host, port)).into();
-        let uses = in_use(&host, &all);
-        let texts = |port| uses.of(port).map(|found| found.text.as_str()).collect::<Vec<_>>();
-        assert!(texts("3-1").is_empty());
-        assert_eq!(texts("3-1.1").len(), 1);
-        assert!(texts("3-1.1")[0].contains("has /dev/ttyUSB0 open"), "{:?}", texts("3-1.1"));
-        let of_stick = texts("3-1.2");
-        assert_eq!(of_stick.len(), 3, "{of_stick:?}");
-        assert_eq!(of_stick[0], "sda is mounted on /srv");
-        assert_eq!(of_stick[1], "VM 111 (pid 11) has /dev/bus/usb/003/004 open");
-        assert!(of_stick[2].contains("dd") && of_stick[2].contains("/dev/sda"));
-        let handles: Vec<_> = uses.found.iter().filter_map(|found| found.handle).collect();
-        assert_eq!(handles, [UsbHandle { pid: 11, vmid: Some(111) }]);
-    }
-
-    #[test]
-    fn a_keyboard_counts_only_while_there_is_no_other() {
-        let (_dir, host) = tree();
-        let keyboard = |port: &str| {
-            let place = format!("/devices/pci0000:00/0000:03:00.0/usb3/{port}/{port}:1.0/0003:1:2.1/input/input4");
-            format!("N: Name=\"Keys\"\nS: Sysfs={place}\nH: Handlers=sysrq kbd\nB: KEY=fffffffffffffffe\n\n")
-        };
-        let one = [UsbDevice::new(&host, "3-1.1")];
-        let both = ["3-1.1", "3-1.2"].map(|port| UsbDevice::new(&host, port));
-        assert_eq!(last_keyboard(&host, &one), None);
-        put(&host, "proc/bus/input/devices", &keyboard("3-1.1"));
-        assert_eq!(last_keyboard(&host, &one).unwrap().text, "Keys is the last keyboard of the host");
-        put(&host, "proc/bus/input/devices", &(keyboard("3-1.1") + &keyboard("3-1.2")));
-        assert_eq!(last_keyboard(&host, &one), None);
-        assert!(last_keyboard(&host, &both).is_some());
-    }
-}
+mod tests;

@@ -1,12 +1,17 @@
 //! The keyboards of the host, so that the last one is not taken away.
 
-use crate::host::{Host, read_file};
+use crate::{host::Host, in_use::table};
 
 /// Where each keyboard hangs in the device tree, by the kernel's list of inputs. Power buttons and the remote controls of
 /// speakers have the handler `kbd` as well; a keyboard has the keys of one (udev's test: all of the first 31).
-pub(super) fn keyboards(host: &Host) -> Vec<Keyboard> {
-    let text = read_file(&host.input_devices()).unwrap_or_default();
-    parse(&String::from_utf8_lossy(&text))
+/// Otherwise why it is not known.
+pub(super) fn keyboards(host: &Host) -> Result<Vec<Keyboard>, String> {
+    table(host, &host.input_devices(), |text| text.lines().all(is_line).then(|| parse(text)))
+}
+
+/// `N: Name="Dell KB216"`; nothing between two inputs.
+fn is_line(line: &str) -> bool {
+    line.is_empty() || matches!(line.as_bytes(), [b'A'..=b'Z', b':', b' ', ..])
 }
 
 #[derive(Debug, PartialEq, Eq)]

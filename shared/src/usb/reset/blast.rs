@@ -6,7 +6,7 @@ use crate::{
     session::Session,
     usb::{
         UsbDevice, XHCI, devices,
-        in_use::{in_use, last_keyboard},
+        in_use::{Use, in_use, last_keyboard},
     },
 };
 
@@ -50,9 +50,14 @@ pub(super) fn harm(session: &Session, device: &UsbDevice<'_>, rung: Rung) -> Opt
     // QEMU follows its devices through all of these, but an ioctl takes its claim away without a word.
     let follows = |vmid: u32| rung != Rung::Ioctl && tenants.contains(&vmid);
     let others = uses.found.iter().filter(|u| !u.handle.is_some_and(|handle| handle.vmid.is_some_and(follows)));
-    let keyboard = if rung == Rung::Replug { None } else { last_keyboard(host, &touched) };
-    let told: Vec<_> = others.chain(&keyboard).map(|u| format!("{}: {}", u.port, u.text)).collect();
-    (!told.is_empty()).then(|| told.join("; "))
+    let keyboard = if rung == Rung::Replug { Ok(None) } else { last_keyboard(host, &touched) };
+    let told = |uses: Vec<&Use>| -> Vec<String> { uses.iter().map(|u| format!("{}: {}", u.port, u.text)).collect() };
+    let mut found = told(others.chain(keyboard.iter().flatten()).collect());
+    if found.is_empty() {
+        // What is not known is not nothing.
+        found = told(uses.unknown.iter().chain(keyboard.as_ref().err()).collect());
+    }
+    (!found.is_empty()).then(|| found.join("; "))
 }
 
 /// Why a controller must not be reset: consent and driver. Those who use its devices are looked at by [`harm`].

@@ -1,6 +1,6 @@
-//! One climb: healing, the lock, and for each rung refusals, the move itself, and the proof.
+//! One climb: the lock, and for each rung refusals, the move itself, and the proof.
 
-use super::{Attempt, Consent, Identity, Outcome, Rung, blast, given, heal::heal, hub_power, rungs};
+use super::{Attempt, Consent, Identity, Outcome, Rung, blast, given, hub_power, rungs};
 use crate::{
     deadline::Deadline,
     fault::Fault,
@@ -41,7 +41,6 @@ pub(super) fn climb(
         let outcome = Outcome::Refused(format!("{port} is the root hub of a bus: only its controller can be reset"));
         return Ok(rungs.first().map(|rung| Attempt { rung: *rung, outcome }).into_iter().collect());
     }
-    heal(session)?;
     // By the session's host, so that what is kept lives as long as the session.
     let device = UsbDevice::new(&session.host, port.clone());
     let Some(controller) = device.controller() else {

@@ -85,6 +85,17 @@ pub struct Consent {
 /// Tries `rungs` in order and stops at the first that worked or was refused; the last attempt tells how it ended. In a dry
 /// run, every rung tells what it would write and is skipped.
 pub fn climb(session: &Session, device: &UsbDevice<'_>, rungs: &[Rung], consent: &Consent) -> Result<Vec<Attempt>> {
+    heal(session)?;
+    climb_healed(session, device, rungs, consent)
+}
+
+/// The same for who has called [`heal`] just before: what was left to another then is not waited for, nor told, once more.
+pub fn climb_healed(
+    session: &Session,
+    device: &UsbDevice<'_>,
+    rungs: &[Rung],
+    consent: &Consent,
+) -> Result<Vec<Attempt>> {
     climb::climb(session, device, rungs, consent)
 }
 
