@@ -59,7 +59,11 @@ fn statuses(session: &Session, targets: &[Target]) -> Result<u8> {
     let units = target::resolve(session, targets)?;
     let world = World::load(&session.host);
     for problem in &world.problems {
-        session.log.info(&format!("warning: {problem}"));
+        if world.hidden.is_some() {
+            session.log.warn(problem);
+        } else {
+            session.log.info(&format!("warning: {problem}"));
+        }
     }
     let list = status(session, &units, &world)?;
     let unclassed = if targets.is_empty() { unclassed(&session.host) } else { Vec::new() };
@@ -67,8 +71,8 @@ fn statuses(session: &Session, targets: &[Target]) -> Result<u8> {
         session.log.warn(what);
     }
     show::statuses(session, targets, &list, &world)?;
-    let consistent = list.iter().all(passthrough::gpu::status::Status::is_consistent);
-    Ok(u8::from(!consistent || !unclassed.is_empty()))
+    let consistent = list.iter().all(|gpu| gpu.is_consistent() && gpu.use_unknown.is_none());
+    Ok(u8::from(!consistent || world.hidden.is_some() || !unclassed.is_empty()))
 }
 
 fn list(session: &Session) -> Result<u8> {
@@ -135,7 +139,7 @@ fn heal(session: &Session) -> Result<u8> {
     }
     let units = reconcile::concerned(session, &world);
     let healed: Vec<_> = units.iter().map(|unit| reconcile::heal(session, unit, &world)).collect();
-    show::healed(session, &healed, !world.unlisted)?;
+    show::healed(session, &healed, &world)?;
     let worst = healed.iter().map(|h| h.code).find(|code| *code != 0).unwrap_or(0);
     // A configuration that cannot be read or understood may hide a GPU that should have been healed.
     Ok(match worst {

@@ -13,7 +13,7 @@ use serde_json::json;
 /// `gpu-bind status`.
 pub fn statuses(session: &Session, targets: &[Target], list: &[Status], world: &World) -> Result<()> {
     if session.output.is_json() {
-        return session.output.json(&json!({ "gpus": list }));
+        return session.output.json(&json!({ "gpus": list, "problems": world.problems }));
     }
     let quiet = session.log.is_quiet();
     let list: Vec<&Status> = list.iter().filter(|gpu| !quiet || !gpu.is_consistent()).collect();
@@ -38,7 +38,7 @@ pub fn statuses(session: &Session, targets: &[Target], list: &[Status], world: &
             gpu.state.word().to_owned(),
             drivers.collect::<Vec<_>>().join(","),
             dash(&gpu.drm.join(",")),
-            dash(&vms),
+            if vms.is_empty() && gpu.vms_unknown.is_some() { "unknown".into() } else { dash(&vms) },
             gpu.held_by.as_ref().map_or_else(|| nobody(gpu), |h| h.title(world)),
             gpu.name.clone(),
         ]);
@@ -115,10 +115,12 @@ pub fn results(session: &Session, verb: &str, results: Vec<(Address, Result<Outc
     fault.fail()
 }
 
-/// `gpu-bind reconcile`. That there is nothing to do is told only where it is `known` which VMs there are.
-pub fn healed(session: &Session, healed: &[Healed], known: bool) -> Result<()> {
+/// `gpu-bind reconcile`. That there is nothing to do is told only where it is known which VMs there are.
+pub fn healed(session: &Session, healed: &[Healed], world: &World) -> Result<()> {
     if session.output.is_json() {
-        return session.output.json(&json!({ "dry_run": session.dry_run, "would": session.planned(), "gpus": healed }));
+        let (dry_run, would, problems) = (session.dry_run, session.planned(), &world.problems);
+        let document = json!({ "dry_run": dry_run, "would": would, "gpus": healed, "problems": problems });
+        return session.output.json(&document);
     }
     let quiet = session.log.is_quiet();
     let told = healed.iter().filter(|h| !quiet || !matches!(h.result, "unchanged" | "left alone"));
@@ -128,7 +130,7 @@ pub fn healed(session: &Session, healed: &[Healed], known: bool) -> Result<()> {
         table.row([h.address.to_string(), h.result.to_owned(), format!("{}{error}", h.why)]);
     }
     let text = table.render();
-    if healed.is_empty() && !quiet && known {
+    if healed.is_empty() && !quiet && !world.unlisted {
         session.output.text("nothing to do: no VM passes a GPU through");
     } else if !text.is_empty() {
         session.output.text(&text);

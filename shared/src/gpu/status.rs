@@ -4,7 +4,7 @@ use super::{
     console,
     holders::{Holder, vfio_holders},
     observe::{Function, Observation, observe},
-    policy::{Belongs, being_changed, being_started, belongs, host_drivers},
+    policy::{Belongs, being_changed, being_started, belongs, host_drivers, unsure},
     record::{Record, Side},
     unit::Unit,
     verdict::{State, judge},
@@ -40,6 +40,9 @@ pub struct Status {
     pub drm: Vec<String>,
     /// The VMs whose configuration passes it through.
     pub vms: Vec<u32>,
+    /// Why these may not be all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vms_unknown: Option<String>,
     /// The VM that has it open.
     pub held_by: Option<Holder>,
     /// Why it is not known whether anybody has it open.
@@ -56,6 +59,9 @@ pub struct Status {
     /// Whether the host's console goes with it, so that taking it from the host needs consent.
     #[serde(skip)]
     pub last_console: bool,
+    /// Why it is not known whether a VM runs with it, where it is not.
+    #[serde(skip)]
+    pub use_unknown: Option<String>,
     #[serde(skip)]
     /// What it was derived from.
     pub seen: Observation,
@@ -81,6 +87,10 @@ impl Status {
             return None;
         }
         match (self.state, self.belongs) {
+            (State::Vfio, Side::Host) if self.use_unknown.is_some() => {
+                // No advice to take from a VM what it may run with.
+                Some(format!("on vfio-pci; {}", self.use_unknown.as_deref().unwrap_or_default()))
+            }
             (State::Vfio, Side::Host) => {
                 Some(format!("belongs to the host ({}): gpu-bind attach {}", self.belongs_because, self.address))
             }
@@ -155,6 +165,9 @@ fn one(session: &Session, unit: &Unit, world: &World, access: &mut Access, held_
         Some(holder) => Belongs { side: Side::Vfio, why: format!("{} holds it", holder.title(world)) },
         None => belongs(session, unit, &record, world, state),
     };
+    let in_use = held_by.is_some() || world.user(unit).is_some();
+    let use_unknown = unsure(world, state).filter(|_| !in_use);
+    let use_unknown = use_unknown.map(|why| format!("whether a VM runs with it is not known: {why}"));
     let mut drivers = host_drivers(session, unit, &record, &seen.functions);
     Ok(Status {
         address: unit.address,
@@ -165,12 +178,14 @@ fn one(session: &Session, unit: &Unit, world: &World, access: &mut Access, held_
         drm: seen.functions.iter().flat_map(|f| f.drm.clone()).filter(|n| n.starts_with("card")).collect(),
         functions: seen.functions.iter().map(|f| FunctionStatus::new(f, &mut drivers)).collect(),
         vms: world.naming(unit).map(|vm| vm.vmid).collect(),
+        vms_unknown: world.hidden.clone(),
         held_by,
         held_by_unknown: None,
         belongs: side,
         belongs_because: why,
         unfinished,
         under_way,
+        use_unknown,
         last_console: console::goes_with(host, unit, &seen, &[]),
         seen,
     })
