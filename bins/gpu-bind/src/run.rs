@@ -12,6 +12,7 @@ use passthrough::{
         cycle::cycle,
         detach::{Consent, Outcome, detach, may_detach},
         doctor,
+        holders::partly_hidden,
         operation::{self, Operation},
         reconcile, record,
         release::wait_until_released,
@@ -54,8 +55,25 @@ fn verb(session: &Session, cli: &Cli) -> Result<u8> {
     }
 }
 
-fn statuses(session: &Session, targets: &[Target]) -> Result<u8> {
+/// Who sees not all is told so, once.
+fn warn_if_hidden(session: &Session) {
     session.warn_unless_root();
+    if let Some(hidden) = partly_hidden(&session.host).filter(|_| !session.host.is_live()) {
+        session.log.warn(&hidden);
+    }
+}
+
+/// The same before a plan: what is not seen here may be what a real run is refused for.
+fn plan_is_uncertain(session: &Session) -> Vec<String> {
+    let hidden = partly_hidden(&session.host).filter(|_| session.dry_run || !session.host.is_live());
+    let more = if session.dry_run { "; a real run may be refused" } else { "" };
+    let told = hidden.map(|hidden| format!("{hidden}{more}"));
+    told.iter().for_each(|what| session.log.warn(what));
+    told.into_iter().collect()
+}
+
+fn statuses(session: &Session, targets: &[Target]) -> Result<u8> {
+    warn_if_hidden(session);
     let units = target::resolve(session, targets)?;
     let world = World::load(&session.host);
     for problem in &world.problems {
@@ -90,6 +108,7 @@ fn moved(session: &Session, change: &Change, verb: &'static str) -> Result<u8> {
     let world = LazyWorld::new(&session.host);
     let consent = Consent { openers: change.force, console: change.allow_console };
     let mut access = operation::lock(session, &units, verb)?;
+    let problems = if units.is_empty() { Vec::new() } else { plan_is_uncertain(session) };
     let mut may = |unit: &Unit| {
         let mut op = Operation::new(session, &mut access, unit.clone(), verb);
         if verb != "detach" {
@@ -128,7 +147,7 @@ fn moved(session: &Session, change: &Change, verb: &'static str) -> Result<u8> {
             break;
         }
     }
-    show::results(session, verb, results)
+    show::results(session, verb, results, &problems)
 }
 
 fn heal(session: &Session) -> Result<u8> {
@@ -138,8 +157,9 @@ fn heal(session: &Session) -> Result<u8> {
         session.log.warn(problem);
     }
     let units = reconcile::concerned(session, &world);
+    let hidden = if units.is_empty() { Vec::new() } else { plan_is_uncertain(session) };
     let healed: Vec<_> = units.iter().map(|unit| reconcile::heal(session, unit, &world)).collect();
-    show::healed(session, &healed, &world)?;
+    show::healed(session, &healed, &world, hidden)?;
     let worst = healed.iter().map(|h| h.code).find(|code| *code != 0).unwrap_or(0);
     // A configuration that cannot be read or understood may hide a GPU that should have been healed.
     Ok(match worst {
@@ -150,7 +170,7 @@ fn heal(session: &Session) -> Result<u8> {
 }
 
 fn examine(session: &Session, targets: &[Target]) -> Result<u8> {
-    session.warn_unless_root();
+    warn_if_hidden(session);
     let report = doctor::examine(session, &target::resolve(session, targets)?)?;
     if session.output.is_json() {
         session.output.json(&report)?;

@@ -85,7 +85,12 @@ pub fn list(session: &Session, list: &[Status]) -> Result<()> {
 }
 
 /// `gpu-bind detach`, `attach` and `cycle`: the first failure is the end of the run, and what was moved before it is told.
-pub fn results(session: &Session, verb: &str, results: Vec<(Address, Result<Outcome>)>) -> Result<u8> {
+pub fn results(
+    session: &Session,
+    verb: &str,
+    results: Vec<(Address, Result<Outcome>)>,
+    problems: &[String],
+) -> Result<u8> {
     let word = |outcome: &Result<Outcome>| match outcome {
         Ok(Outcome::Changed) if session.dry_run => "would be moved",
         Ok(Outcome::Changed) => "done",
@@ -95,7 +100,9 @@ pub fn results(session: &Session, verb: &str, results: Vec<(Address, Result<Outc
     if session.output.is_json() && results.iter().all(|(_, outcome)| outcome.is_ok()) {
         let gpus: Vec<_> = results.iter().map(|(a, o)| json!({ "address": a, "result": word(o) })).collect();
         let (dry_run, would) = (session.dry_run, session.planned());
-        session.output.json(&json!({ "operation": verb, "dry_run": dry_run, "would": would, "gpus": gpus }))?;
+        let document =
+            json!({ "operation": verb, "dry_run": dry_run, "would": would, "gpus": gpus, "problems": problems });
+        session.output.json(&document)?;
     }
     let moved =
         results.iter().filter(|(_, outcome)| matches!(outcome, Ok(Outcome::Changed))).map(|(a, _)| a.to_string());
@@ -116,9 +123,10 @@ pub fn results(session: &Session, verb: &str, results: Vec<(Address, Result<Outc
 }
 
 /// `gpu-bind reconcile`. That there is nothing to do is told only where it is known which VMs there are.
-pub fn healed(session: &Session, healed: &[Healed], world: &World) -> Result<()> {
+pub fn healed(session: &Session, healed: &[Healed], world: &World, mut problems: Vec<String>) -> Result<()> {
     if session.output.is_json() {
-        let (dry_run, would, problems) = (session.dry_run, session.planned(), &world.problems);
+        problems.extend(world.problems.iter().cloned());
+        let (dry_run, would) = (session.dry_run, session.planned());
         let document = json!({ "dry_run": dry_run, "would": would, "gpus": healed, "problems": problems });
         return session.output.json(&document);
     }

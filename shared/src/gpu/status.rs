@@ -128,8 +128,8 @@ pub fn status(session: &Session, units: &[Unit], world: &World) -> Result<Vec<St
     }
     let mut access = Access::reading(&session.host);
     let mut list = Vec::with_capacity(units.len());
-    for (unit, held_by) in units.iter().zip(holders.list) {
-        let unknown = blind.clone().filter(|_| held_by.is_none());
+    for ((unit, held_by), hidden) in units.iter().zip(holders.list).zip(holders.hidden) {
+        let unknown = blind.clone().or(hidden).filter(|_| held_by.is_none());
         list.push(Status { held_by_unknown: unknown, ..one(session, unit, world, &mut access, held_by)? });
     }
     Ok(list)
