@@ -122,7 +122,7 @@ pub fn results(
     fault.fail()
 }
 
-/// `gpu-bind reconcile`. That there is nothing to do is told only where it is known which VMs there are.
+/// `gpu-bind reconcile`. That there is nothing to do is told only where all VMs could be read.
 pub fn healed(session: &Session, healed: &[Healed], world: &World, mut problems: Vec<String>) -> Result<()> {
     if session.output.is_json() {
         problems.extend(world.problems.iter().cloned());
@@ -138,7 +138,7 @@ pub fn healed(session: &Session, healed: &[Healed], world: &World, mut problems:
         table.row([h.address.to_string(), h.result.to_owned(), format!("{}{error}", h.why)]);
     }
     let text = table.render();
-    if healed.is_empty() && !quiet && !world.unlisted {
+    if healed.is_empty() && !quiet && !world.unread {
         session.output.text("nothing to do: no VM passes a GPU through");
     } else if !text.is_empty() {
         session.output.text(&text);
