@@ -130,6 +130,7 @@ fn moved(session: &Session, change: &Change, verb: &'static str) -> Result<u8> {
     for unit in units {
         let address = unit.address;
         let mut op = Operation::new(session, &mut access, unit.clone(), verb);
+        let planned = session.planned().len();
         let outcome = act(&mut op, &world, consent);
         let refused = outcome.as_ref().is_err_and(|e| Fault::code_of(e) == Code::Refused);
         if refused && session.dry_run && verb != "attach" && session.planned().is_empty() {
@@ -139,7 +140,8 @@ fn moved(session: &Session, change: &Change, verb: &'static str) -> Result<u8> {
         }
         if matches!(outcome, Ok(Outcome::Unchanged)) {
             let place = if verb == "detach" { "on vfio-pci" } else { "on the host" };
-            session.log.info(&format!("{address} is {place} already: verified, nothing changed"));
+            let rest = if session.planned().len() > planned { "it would stay there" } else { "nothing changed" };
+            session.log.info(&format!("{address} is {place} already: verified, {rest}"));
         }
         let stop = outcome.is_err() && verb != "attach";
         results.push((address, outcome));
