@@ -102,8 +102,7 @@ fn list(session: &Session) -> Result<u8> {
 fn moved(session: &Session, change: &Change, verb: &'static str) -> Result<u8> {
     let units = target::resolve(session, &change.targets)?;
     if units.is_empty() {
-        let names: Vec<_> = change.targets.iter().map(ToString::to_string).collect();
-        session.log.info(&format!("nothing to do: {} passes no GPU through", names.join(" ")));
+        session.log.info(&format!("nothing to do: {}", none(&change.targets)));
     }
     let world = LazyWorld::new(&session.host);
     let consent = Consent { openers: change.force, console: change.allow_console };
@@ -150,6 +149,16 @@ fn moved(session: &Session, change: &Change, verb: &'static str) -> Result<u8> {
         }
     }
     show::results(session, verb, results, &problems)
+}
+
+/// Why targets name no GPU: addresses always name one.
+fn none(targets: &[Target]) -> String {
+    let names: Vec<_> = targets.iter().map(ToString::to_string).collect();
+    match names.as_slice() {
+        _ if targets.contains(&Target::All) => "no GPU on this host".into(),
+        [vm] => format!("{vm} passes no GPU through"),
+        vms => format!("{} pass no GPU through", vms.join(", ")),
+    }
 }
 
 fn heal(session: &Session) -> Result<u8> {
