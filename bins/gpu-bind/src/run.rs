@@ -34,10 +34,14 @@ pub fn run(cli: &Cli) -> Result<u8> {
 }
 
 fn verb(session: &Session, cli: &Cli) -> Result<u8> {
-    match &cli.verb {
-        Verb::Status(all) | Verb::Doctor(all) if all.targets.is_empty() => session.require_bus("pci")?,
-        Verb::List => session.require_bus("pci")?,
-        _ => {}
+    let everything = match &cli.verb {
+        Verb::Status(all) | Verb::Doctor(all) => all.targets.is_empty() || all.targets.contains(&Target::All),
+        Verb::Detach(change) | Verb::Attach(change) | Verb::Cycle(change) => change.targets.contains(&Target::All),
+        Verb::List => true,
+        Verb::Reconcile => false,
+    };
+    if everything {
+        session.require_bus("pci")?;
     }
     if matches!(cli.verb, Verb::Status(_) | Verb::Doctor(_) | Verb::Reconcile) {
         for what in record::damaged(&session.host) {
@@ -166,6 +170,9 @@ fn heal(session: &Session) -> Result<u8> {
     let world = LazyWorld::new(&session.host);
     for problem in &world.problems {
         session.log.warn(problem);
+    }
+    if !world.vms.is_empty() {
+        session.require_bus("pci")?;
     }
     let units = reconcile::concerned(session, &world);
     let hidden = if units.is_empty() { Vec::new() } else { plan_is_uncertain(session) };

@@ -7,6 +7,7 @@ use passthrough::{
     pci::Address,
     report::Table,
     session::Session,
+    tree,
 };
 use serde_json::json;
 
@@ -139,7 +140,15 @@ pub fn healed(session: &Session, healed: &[Healed], world: &World, mut problems:
     }
     let text = table.render();
     if healed.is_empty() && !quiet && !world.unread {
-        session.output.text("nothing to do: no VM passes a GPU through");
+        let pve = tree::is_dir(&session.host.pve());
+        session.output.text(&if pve {
+            "nothing to do: no VM passes a GPU through".to_owned()
+        } else {
+            format!(
+                "nothing to do: this is no Proxmox VE host: {} is not there",
+                session.host.shown(&session.host.pve())
+            )
+        });
     } else if !text.is_empty() {
         session.output.text(&text);
     }
