@@ -6,7 +6,7 @@ use crate::{
 };
 use anyhow::Result;
 use passthrough::{
-    fault::{Code, Fault},
+    fault::Code,
     gpu::{
         attach::attach_for_good,
         cycle::cycle,
@@ -132,15 +132,9 @@ fn moved(session: &Session, change: &Change, verb: &'static str) -> Result<u8> {
     let mut results = Vec::new();
     for unit in units {
         let address = unit.address;
-        let mut op = Operation::new(session, &mut access, unit.clone(), verb);
+        let mut op = Operation::new(session, &mut access, unit, verb);
         let planned = session.planned().len();
         let outcome = act(&mut op, &world, consent);
-        let refused = outcome.as_ref().is_err_and(|e| Fault::code_of(e) == Code::Refused);
-        if refused && session.dry_run && verb != "attach" && session.planned().is_empty() {
-            // What would be written where the console may go: the plan is told before the refusal, which stays the result.
-            let mut op = Operation::new(session, &mut access, unit, verb);
-            let _ = act(&mut op, &world, Consent { console: true, ..consent });
-        }
         if matches!(outcome, Ok(Outcome::Unchanged)) {
             let place = if verb == "detach" { "on vfio-pci" } else { "on the host" };
             let rest = if session.planned().len() > planned { "it would stay there" } else { "nothing changed" };
