@@ -72,7 +72,9 @@ fn plan_is_uncertain(session: &Session) -> Vec<String> {
     let hidden = partly_hidden(&session.host).filter(|_| session.dry_run || !session.host.is_live());
     let more = if session.dry_run { "; a real run may be refused" } else { "" };
     let told = hidden.map(|hidden| format!("{hidden}{more}"));
-    told.iter().for_each(|what| session.log.warn(what));
+    if let Some(what) = &told {
+        session.log.warn(what);
+    }
     told.into_iter().collect()
 }
 
