@@ -86,15 +86,13 @@ impl Status {
         if self.held_by.is_some() || self.unfinished.is_some() {
             return None;
         }
-        match (self.state, self.belongs) {
-            (State::Vfio, Side::Host) if self.use_unknown.is_some() => {
-                // No advice to take from a VM what it may run with.
-                Some(format!("on vfio-pci; {}", self.use_unknown.as_deref().unwrap_or_default()))
-            }
-            (State::Vfio, Side::Host) => {
+        match (self.state, self.belongs, &self.use_unknown) {
+            // No advice to take from a VM what it may run with.
+            (State::Vfio, Side::Host, Some(unknown)) => Some(format!("on vfio-pci; {unknown}")),
+            (State::Vfio, Side::Host, None) => {
                 Some(format!("belongs to the host ({}): gpu-bind attach {}", self.belongs_because, self.address))
             }
-            (State::Host, Side::Vfio) => {
+            (State::Host, Side::Vfio, _) => {
                 let next = self.command("detach");
                 Some(format!("belongs to vfio-pci ({}): {next}", self.belongs_because))
             }
@@ -167,7 +165,6 @@ fn one(session: &Session, unit: &Unit, world: &World, access: &mut Access, held_
     };
     let in_use = held_by.is_some() || world.user(unit).is_some();
     let use_unknown = unsure(world, state).filter(|_| !in_use);
-    let use_unknown = use_unknown.map(|why| format!("whether a VM runs with it is not known: {why}"));
     let mut drivers = host_drivers(session, unit, &record, &seen.functions);
     Ok(Status {
         address: unit.address,
