@@ -6,12 +6,13 @@ use crate::{
 };
 use anyhow::Result;
 use passthrough::{
-    fault::{Code, Fault},
+    fault::Code,
     gpu::{
         attach::attach_for_good,
         cycle::cycle,
         detach::{Consent, Outcome, detach, may_detach},
         doctor,
+        holders::partly_hidden,
         operation::{self, Operation},
         reconcile, record,
         release::wait_until_released,
@@ -33,10 +34,14 @@ pub fn run(cli: &Cli) -> Result<u8> {
 }
 
 fn verb(session: &Session, cli: &Cli) -> Result<u8> {
-    match &cli.verb {
-        Verb::Status(all) | Verb::Doctor(all) if all.targets.is_empty() => session.require_bus("pci")?,
-        Verb::List => session.require_bus("pci")?,
-        _ => {}
+    let everything = match &cli.verb {
+        Verb::Status(all) | Verb::Doctor(all) => all.targets.is_empty() || all.targets.contains(&Target::All),
+        Verb::Detach(change) | Verb::Attach(change) | Verb::Cycle(change) => change.targets.contains(&Target::All),
+        Verb::List => true,
+        Verb::Reconcile => false,
+    };
+    if everything {
+        session.require_bus("pci")?;
     }
     if matches!(cli.verb, Verb::Status(_) | Verb::Doctor(_) | Verb::Reconcile) {
         for what in record::damaged(&session.host) {
@@ -54,12 +59,35 @@ fn verb(session: &Session, cli: &Cli) -> Result<u8> {
     }
 }
 
-fn statuses(session: &Session, targets: &[Target]) -> Result<u8> {
+/// Who sees not all is told so, once.
+fn warn_if_hidden(session: &Session) {
     session.warn_unless_root();
+    if let Some(hidden) = partly_hidden(&session.host).filter(|_| !session.host.is_live()) {
+        session.log.warn(&hidden);
+    }
+}
+
+/// The same before a plan: what is not seen here may be what a real run is refused for.
+fn plan_is_uncertain(session: &Session) -> Vec<String> {
+    let hidden = partly_hidden(&session.host).filter(|_| session.dry_run || !session.host.is_live());
+    let more = if session.dry_run { "; a real run may be refused" } else { "" };
+    let told = hidden.map(|hidden| format!("{hidden}{more}"));
+    if let Some(what) = &told {
+        session.log.warn(what);
+    }
+    told.into_iter().collect()
+}
+
+fn statuses(session: &Session, targets: &[Target]) -> Result<u8> {
+    warn_if_hidden(session);
     let units = target::resolve(session, targets)?;
     let world = World::load(&session.host);
     for problem in &world.problems {
-        session.log.info(&format!("warning: {problem}"));
+        if world.hidden.is_some() {
+            session.log.warn(problem);
+        } else {
+            session.log.info(&format!("warning: {problem}"));
+        }
     }
     let list = status(session, &units, &world)?;
     let unclassed = if targets.is_empty() { unclassed(&session.host) } else { Vec::new() };
@@ -67,8 +95,8 @@ fn statuses(session: &Session, targets: &[Target]) -> Result<u8> {
         session.log.warn(what);
     }
     show::statuses(session, targets, &list, &world)?;
-    let consistent = list.iter().all(passthrough::gpu::status::Status::is_consistent);
-    Ok(u8::from(!consistent || !unclassed.is_empty()))
+    let consistent = list.iter().all(|gpu| gpu.is_consistent() && gpu.use_unknown.is_none());
+    Ok(u8::from(!consistent || world.hidden.is_some() || !unclassed.is_empty()))
 }
 
 fn list(session: &Session) -> Result<u8> {
@@ -80,12 +108,12 @@ fn list(session: &Session) -> Result<u8> {
 fn moved(session: &Session, change: &Change, verb: &'static str) -> Result<u8> {
     let units = target::resolve(session, &change.targets)?;
     if units.is_empty() {
-        let names: Vec<_> = change.targets.iter().map(ToString::to_string).collect();
-        session.log.info(&format!("nothing to do: {} passes no GPU through", names.join(" ")));
+        session.log.info(&format!("nothing to do: {}", none(&change.targets)));
     }
     let world = LazyWorld::new(&session.host);
     let consent = Consent { openers: change.force, console: change.allow_console };
     let mut access = operation::lock(session, &units, verb)?;
+    let problems = if units.is_empty() { Vec::new() } else { plan_is_uncertain(session) };
     let mut may = |unit: &Unit| {
         let mut op = Operation::new(session, &mut access, unit.clone(), verb);
         if verb != "detach" {
@@ -106,17 +134,13 @@ fn moved(session: &Session, change: &Change, verb: &'static str) -> Result<u8> {
     let mut results = Vec::new();
     for unit in units {
         let address = unit.address;
-        let mut op = Operation::new(session, &mut access, unit.clone(), verb);
+        let mut op = Operation::new(session, &mut access, unit, verb);
+        let planned = session.planned().len();
         let outcome = act(&mut op, &world, consent);
-        let refused = outcome.as_ref().is_err_and(|e| Fault::code_of(e) == Code::Refused);
-        if refused && session.dry_run && verb != "attach" && session.planned().is_empty() {
-            // What would be written where the console may go: the plan is told before the refusal, which stays the result.
-            let mut op = Operation::new(session, &mut access, unit, verb);
-            let _ = act(&mut op, &world, Consent { console: true, ..consent });
-        }
         if matches!(outcome, Ok(Outcome::Unchanged)) {
             let place = if verb == "detach" { "on vfio-pci" } else { "on the host" };
-            session.log.info(&format!("{address} is {place} already: verified, nothing changed"));
+            let rest = if session.planned().len() > planned { "it would stay there" } else { "nothing changed" };
+            session.log.info(&format!("{address} is {place} already: verified, {rest}"));
         }
         let stop = outcome.is_err() && verb != "attach";
         results.push((address, outcome));
@@ -124,7 +148,17 @@ fn moved(session: &Session, change: &Change, verb: &'static str) -> Result<u8> {
             break;
         }
     }
-    show::results(session, verb, results)
+    show::results(session, verb, results, &problems)
+}
+
+/// Why targets name no GPU: addresses always name one.
+fn none(targets: &[Target]) -> String {
+    let names: Vec<_> = targets.iter().map(ToString::to_string).collect();
+    match names.as_slice() {
+        _ if targets.contains(&Target::All) => "no GPU on this host".into(),
+        [vm] => format!("{vm} passes no GPU through"),
+        vms => format!("{} pass no GPU through", vms.join(", ")),
+    }
 }
 
 fn heal(session: &Session) -> Result<u8> {
@@ -133,9 +167,13 @@ fn heal(session: &Session) -> Result<u8> {
     for problem in &world.problems {
         session.log.warn(problem);
     }
+    if !world.vms.is_empty() {
+        session.require_bus("pci")?;
+    }
     let units = reconcile::concerned(session, &world);
+    let hidden = if units.is_empty() { Vec::new() } else { plan_is_uncertain(session) };
     let healed: Vec<_> = units.iter().map(|unit| reconcile::heal(session, unit, &world)).collect();
-    show::healed(session, &healed, !world.unlisted)?;
+    show::healed(session, &healed, &world, hidden)?;
     let worst = healed.iter().map(|h| h.code).find(|code| *code != 0).unwrap_or(0);
     // A configuration that cannot be read or understood may hide a GPU that should have been healed.
     Ok(match worst {
@@ -146,7 +184,7 @@ fn heal(session: &Session) -> Result<u8> {
 }
 
 fn examine(session: &Session, targets: &[Target]) -> Result<u8> {
-    session.warn_unless_root();
+    warn_if_hidden(session);
     let report = doctor::examine(session, &target::resolve(session, targets)?)?;
     if session.output.is_json() {
         session.output.json(&report)?;

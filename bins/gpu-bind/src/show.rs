@@ -7,13 +7,14 @@ use passthrough::{
     pci::Address,
     report::Table,
     session::Session,
+    tree,
 };
 use serde_json::json;
 
 /// `gpu-bind status`.
 pub fn statuses(session: &Session, targets: &[Target], list: &[Status], world: &World) -> Result<()> {
     if session.output.is_json() {
-        return session.output.json(&json!({ "gpus": list }));
+        return session.output.json(&json!({ "gpus": list, "problems": world.problems }));
     }
     let quiet = session.log.is_quiet();
     let list: Vec<&Status> = list.iter().filter(|gpu| !quiet || !gpu.is_consistent()).collect();
@@ -38,7 +39,7 @@ pub fn statuses(session: &Session, targets: &[Target], list: &[Status], world: &
             gpu.state.word().to_owned(),
             drivers.collect::<Vec<_>>().join(","),
             dash(&gpu.drm.join(",")),
-            dash(&vms),
+            if vms.is_empty() && gpu.vms_unknown.is_some() { "unknown".into() } else { dash(&vms) },
             gpu.held_by.as_ref().map_or_else(|| nobody(gpu), |h| h.title(world)),
             gpu.name.clone(),
         ]);
@@ -85,7 +86,12 @@ pub fn list(session: &Session, list: &[Status]) -> Result<()> {
 }
 
 /// `gpu-bind detach`, `attach` and `cycle`: the first failure is the end of the run, and what was moved before it is told.
-pub fn results(session: &Session, verb: &str, results: Vec<(Address, Result<Outcome>)>) -> Result<u8> {
+pub fn results(
+    session: &Session,
+    verb: &str,
+    results: Vec<(Address, Result<Outcome>)>,
+    problems: &[String],
+) -> Result<u8> {
     let word = |outcome: &Result<Outcome>| match outcome {
         Ok(Outcome::Changed) if session.dry_run => "would be moved",
         Ok(Outcome::Changed) => "done",
@@ -95,7 +101,9 @@ pub fn results(session: &Session, verb: &str, results: Vec<(Address, Result<Outc
     if session.output.is_json() && results.iter().all(|(_, outcome)| outcome.is_ok()) {
         let gpus: Vec<_> = results.iter().map(|(a, o)| json!({ "address": a, "result": word(o) })).collect();
         let (dry_run, would) = (session.dry_run, session.planned());
-        session.output.json(&json!({ "operation": verb, "dry_run": dry_run, "would": would, "gpus": gpus }))?;
+        let document =
+            json!({ "operation": verb, "dry_run": dry_run, "would": would, "gpus": gpus, "problems": problems });
+        session.output.json(&document)?;
     }
     let moved =
         results.iter().filter(|(_, outcome)| matches!(outcome, Ok(Outcome::Changed))).map(|(a, _)| a.to_string());
@@ -115,10 +123,13 @@ pub fn results(session: &Session, verb: &str, results: Vec<(Address, Result<Outc
     fault.fail()
 }
 
-/// `gpu-bind reconcile`. That there is nothing to do is told only where it is `known` which VMs there are.
-pub fn healed(session: &Session, healed: &[Healed], known: bool) -> Result<()> {
+/// `gpu-bind reconcile`. That there is nothing to do is told only where all VMs could be read.
+pub fn healed(session: &Session, healed: &[Healed], world: &World, mut problems: Vec<String>) -> Result<()> {
     if session.output.is_json() {
-        return session.output.json(&json!({ "dry_run": session.dry_run, "would": session.planned(), "gpus": healed }));
+        problems.extend(world.problems.iter().cloned());
+        let (dry_run, would) = (session.dry_run, session.planned());
+        let document = json!({ "dry_run": dry_run, "would": would, "gpus": healed, "problems": problems });
+        return session.output.json(&document);
     }
     let quiet = session.log.is_quiet();
     let told = healed.iter().filter(|h| !quiet || !matches!(h.result, "unchanged" | "left alone"));
@@ -128,8 +139,16 @@ pub fn healed(session: &Session, healed: &[Healed], known: bool) -> Result<()> {
         table.row([h.address.to_string(), h.result.to_owned(), format!("{}{error}", h.why)]);
     }
     let text = table.render();
-    if healed.is_empty() && !quiet && known {
-        session.output.text("nothing to do: no VM passes a GPU through");
+    if healed.is_empty() && !quiet && !world.unread {
+        let pve = tree::is_dir(&session.host.pve());
+        session.output.text(&if pve {
+            "nothing to do: no VM passes a GPU through".to_owned()
+        } else {
+            format!(
+                "nothing to do: this is no Proxmox VE host: {} is not there",
+                session.host.shown(&session.host.pve())
+            )
+        });
     } else if !text.is_empty() {
         session.output.text(&text);
     }

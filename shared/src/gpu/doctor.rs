@@ -69,7 +69,7 @@ pub struct Patient {
 impl Report {
     /// Whether anything is wrong.
     pub fn is_healthy(&self) -> bool {
-        let sound = |gpu: &Patient| gpu.status.is_consistent();
+        let sound = |gpu: &Patient| gpu.status.is_consistent() && gpu.status.use_unknown.is_none();
         self.blocked_writers.is_empty() && self.config_problems.is_empty() && self.gpus.iter().all(sound)
     }
 }

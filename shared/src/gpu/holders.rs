@@ -47,6 +47,8 @@ pub struct Holders {
     pub list: Vec<Option<Holder>>,
     /// Why it could not be found out; then `None` above does not mean that nobody does.
     pub blind: Option<String>,
+    /// The same for each unit, where only some processes could not be looked into, as without root.
+    pub hidden: Vec<Option<String>>,
 }
 
 impl Holders {
@@ -80,10 +82,10 @@ fn vfio_nodes(host: &Host, unit: &Unit) -> Vec<(DevNo, String)> {
 pub fn vfio_holders(host: &Host, units: &[Unit]) -> Holders {
     let nodes: Vec<Vec<(DevNo, String)>> = units.iter().map(|unit| vfio_nodes(host, unit)).collect();
     let mut holders = vec![None; units.len()];
-    let mut blind = None;
+    let (mut blind, mut unreadable) = (None, 0);
     if nodes.iter().all(Vec::is_empty) {
         // No group of theirs has a VFIO device: nobody can hold one.
-        return Holders { list: holders, blind };
+        return Holders { hidden: vec![None; units.len()], list: holders, blind };
     }
     let vms: Vec<i32> = pve::running(host).iter().map(|vm| vm.pid).collect();
     for pids in [Some(vms), None] {
@@ -92,18 +94,42 @@ pub fn vfio_holders(host: &Host, units: &[Unit]) -> Holders {
         if open.is_empty() {
             break;
         }
-        let Openers { found, blind: why, .. } = match pids {
+        let answer = match pids {
             Some(vms) => proc::openers_among(host, &vms, &open),
             None => proc::openers(host, &open),
         };
-        blind = blind.or(why);
+        let found = answer.found;
+        blind = blind.or(answer.blind);
+        unreadable = answer.unreadable;
         for (nodes, holder) in nodes.iter().zip(&mut holders) {
             let opener = found.iter().find(|o| nodes.iter().any(|(_, label)| *label == o.path));
             let new = |o: &Opener| Holder { vmid: pve::vm_of(host, o.pid), pid: o.pid, command: o.command.clone() };
             *holder = holder.take().or_else(|| opener.map(new));
         }
     }
-    Holders { list: holders, blind: blind.filter(|_| host.is_live()) }
+    let some = |(nodes, holder): (&Vec<_>, &Option<Holder>)| {
+        (unreadable > 0 && holder.is_none() && !nodes.is_empty()).then(|| not_looked_into(unreadable))
+    };
+    let hidden = nodes.iter().zip(&holders).map(some).collect();
+    Holders { list: holders, blind: blind.filter(|_| host.is_live()), hidden }
+}
+
+/// Why who holds a device cannot all be seen, if so: whoever is not root cannot look into the processes of others. Root of
+/// the running machine sees all.
+pub fn partly_hidden(host: &Host) -> Option<String> {
+    let why = match (host.is_live(), nix::unistd::geteuid().is_root()) {
+        (true, true) => return None,
+        (true, false) => "not root".to_owned(),
+        (false, _) => match proc::openers(host, &[]).unreadable {
+            0 => return None,
+            n => not_looked_into(n),
+        },
+    };
+    Some(format!("{why}: who holds a device cannot all be seen"))
+}
+
+fn not_looked_into(n: usize) -> String {
+    format!("{n} of the processes cannot be looked into")
 }
 
 /// The same, once udev's workers are through: they look at every device that has just come, for moments.

@@ -36,12 +36,16 @@ pub fn forgettable(op: &Operation, seen: &Observation) -> Vec<(u16, u16)> {
 
 /// Takes the ids of a unit that is on the host away from vfio-pci. Whether one was there is only told by the kernel's answer.
 pub fn forget(op: &mut Operation, seen: &Observation) -> Result<Outcome> {
+    let ids = forgettable(op, seen);
+    if op.session.dry_run {
+        would_forget(op, &ids);
+        return Ok(Outcome::Unchanged);
+    }
     let mut outcome = Outcome::Unchanged;
-    for id in forgettable(op, seen) {
+    for id in ids {
         let step = Step::RemoveId(VFIO.into(), id);
         let (path, value) = step.write(&op.session.host);
-        // A dry run cannot know.
-        let absent = Cell::new(op.session.dry_run);
+        let absent = Cell::new(false);
         let is_absent = |errno| {
             absent.set(step.tolerates(errno));
             absent.get()
@@ -53,6 +57,14 @@ pub fn forget(op: &mut Operation, seen: &Observation) -> Result<Outcome> {
         }
     }
     Ok(outcome)
+}
+
+/// A dry run cannot know whether there is one to be forgotten.
+fn would_forget(op: &Operation, ids: &[(u16, u16)]) {
+    let Some(id) = ids.first() else { return };
+    let (path, _) = Step::RemoveId(VFIO.into(), *id).write(&op.session.host);
+    let ids = ids.iter().map(|(vendor, device)| format!("{vendor:04x}:{device:04x}")).collect::<Vec<_>>().join(", ");
+    op.session.would(&format!("forget {ids} by {}, where vfio-pci kept one", op.session.host.shown(&path)));
 }
 
 /// Devices of VMs that PVE is just starting: between its `new_id` and its `bind`, the id must stay.

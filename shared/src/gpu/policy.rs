@@ -50,7 +50,7 @@ pub fn belongs(session: &Session, unit: &Unit, record: &Record, world: &World, s
         let vmid = record.vmid.unwrap_or_default();
         return Belongs { side: Side::Vfio, why: format!("VM {vmid} is being started (pid {pid} holds its lock)") };
     }
-    let unknown = world.blind.as_ref().map(|blind| format!("whether a VM runs with it is not known: {blind}"));
+    let unknown = unsure(world, state);
     let unused = unknown.as_deref().unwrap_or(NO_VM);
     let rest = unless_used(session, unit, record, unused);
     if rest.side == Side::Vfio && state == State::Host {
@@ -58,6 +58,12 @@ pub fn belongs(session: &Session, unit: &Unit, record: &Record, world: &World, s
         return Belongs { side: Side::Host, why: format!("it works on the host and {unused}") };
     }
     rest
+}
+
+/// That it is not known whether a VM runs with a unit, and why, if none is known to: what works with its host driver, none does.
+pub fn unsure(world: &World, state: State) -> Option<String> {
+    let why = world.unsure().filter(|_| state != State::Host)?;
+    Some(format!("whether a VM runs with it is not known: {why}"))
 }
 
 const NO_VM: &str = "no VM runs with it";

@@ -64,6 +64,9 @@ pub fn heal(session: &Session, unit: &Unit, world: &LazyWorld) -> Healed {
     };
     if let Err(error) = try_heal(session, unit, world, &record, &mut healed) {
         healed.result = "failed";
+        if healed.why.is_empty() {
+            healed.why = "not looked at".into();
+        }
         healed.code = Fault::code_of(&error).number();
         let next = Fault::of(&error).and_then(|f| f.next.clone()).map(|n| format!("; next: {n}")).unwrap_or_default();
         healed.error = Some(format!("{error:#}{next}"));

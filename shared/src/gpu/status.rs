@@ -4,7 +4,7 @@ use super::{
     console,
     holders::{Holder, vfio_holders},
     observe::{Function, Observation, observe},
-    policy::{Belongs, being_changed, being_started, belongs, host_drivers},
+    policy::{Belongs, being_changed, being_started, belongs, host_drivers, unsure},
     record::{Record, Side},
     unit::Unit,
     verdict::{State, judge},
@@ -40,6 +40,9 @@ pub struct Status {
     pub drm: Vec<String>,
     /// The VMs whose configuration passes it through.
     pub vms: Vec<u32>,
+    /// Why these may not be all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vms_unknown: Option<String>,
     /// The VM that has it open.
     pub held_by: Option<Holder>,
     /// Why it is not known whether anybody has it open.
@@ -56,6 +59,9 @@ pub struct Status {
     /// Whether the host's console goes with it, so that taking it from the host needs consent.
     #[serde(skip)]
     pub last_console: bool,
+    /// Why it is not known whether a VM runs with it, where it is not.
+    #[serde(skip)]
+    pub use_unknown: Option<String>,
     #[serde(skip)]
     /// What it was derived from.
     pub seen: Observation,
@@ -80,11 +86,13 @@ impl Status {
         if self.held_by.is_some() || self.unfinished.is_some() {
             return None;
         }
-        match (self.state, self.belongs) {
-            (State::Vfio, Side::Host) => {
+        match (self.state, self.belongs, &self.use_unknown) {
+            // No advice to take from a VM what it may run with.
+            (State::Vfio, Side::Host, Some(unknown)) => Some(format!("on vfio-pci; {unknown}")),
+            (State::Vfio, Side::Host, None) => {
                 Some(format!("belongs to the host ({}): gpu-bind attach {}", self.belongs_because, self.address))
             }
-            (State::Host, Side::Vfio) => {
+            (State::Host, Side::Vfio, _) => {
                 let next = self.command("detach");
                 Some(format!("belongs to vfio-pci ({}): {next}", self.belongs_because))
             }
@@ -118,8 +126,8 @@ pub fn status(session: &Session, units: &[Unit], world: &World) -> Result<Vec<St
     }
     let mut access = Access::reading(&session.host);
     let mut list = Vec::with_capacity(units.len());
-    for (unit, held_by) in units.iter().zip(holders.list) {
-        let unknown = blind.clone().filter(|_| held_by.is_none());
+    for ((unit, held_by), hidden) in units.iter().zip(holders.list).zip(holders.hidden) {
+        let unknown = blind.clone().or(hidden).filter(|_| held_by.is_none());
         list.push(Status { held_by_unknown: unknown, ..one(session, unit, world, &mut access, held_by)? });
     }
     Ok(list)
@@ -155,6 +163,8 @@ fn one(session: &Session, unit: &Unit, world: &World, access: &mut Access, held_
         Some(holder) => Belongs { side: Side::Vfio, why: format!("{} holds it", holder.title(world)) },
         None => belongs(session, unit, &record, world, state),
     };
+    let in_use = held_by.is_some() || world.user(unit).is_some();
+    let use_unknown = unsure(world, state).filter(|_| !in_use);
     let mut drivers = host_drivers(session, unit, &record, &seen.functions);
     Ok(Status {
         address: unit.address,
@@ -165,12 +175,14 @@ fn one(session: &Session, unit: &Unit, world: &World, access: &mut Access, held_
         drm: seen.functions.iter().flat_map(|f| f.drm.clone()).filter(|n| n.starts_with("card")).collect(),
         functions: seen.functions.iter().map(|f| FunctionStatus::new(f, &mut drivers)).collect(),
         vms: world.naming(unit).map(|vm| vm.vmid).collect(),
+        vms_unknown: world.hidden.clone(),
         held_by,
         held_by_unknown: None,
         belongs: side,
         belongs_because: why,
         unfinished,
         under_way,
+        use_unknown,
         last_console: console::goes_with(host, unit, &seen, &[]),
         seen,
     })

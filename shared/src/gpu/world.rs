@@ -2,10 +2,11 @@
 
 use super::unit::Unit;
 use crate::{
-    fault::Fault,
+    fault::{Code, Fault},
     host::Host,
     pci::Address,
     pve::{self, Passthrough},
+    tree,
 };
 use std::{cell::OnceCell, io, ops::Deref};
 
@@ -77,6 +78,9 @@ pub struct World {
     pub unlisted: bool,
     /// Why it is not known which of them run; then none that does is to be found here.
     pub blind: Option<String>,
+    /// Why there may be VMs with a GPU that are not to be found here: their list or a configuration cannot be read. A host
+    /// without Proxmox VE has none.
+    pub hidden: Option<String>,
 }
 
 impl World {
@@ -86,11 +90,17 @@ impl World {
         let mut world = Self { blind: pve::unseen(host), ..Self::default() };
         let unlisted = pve::require_known(host).err();
         world.unlisted = unlisted.is_some();
+        world.hidden = pve::unlisted(host).map(|(why, _)| why);
         for error in unlisted.iter().chain(errors.iter().map(|(_, error)| error)) {
             let next = Fault::of(error).and_then(|fault| fault.next.as_ref());
             world.problems.push(format!("{error:#}{}", next.map(|n| format!("; next: {n}")).unwrap_or_default()));
-            world.unread |= world.unlisted || error.chain().any(<dyn std::error::Error>::is::<io::Error>);
+            let unread = error.chain().any(<dyn std::error::Error>::is::<io::Error>);
+            if unread || Fault::code_of(error) == Code::Problem {
+                world.unread = true;
+                world.hidden.get_or_insert_with(|| format!("{error:#}"));
+            }
         }
+        world.hidden.take_if(|_| !tree::is_dir(&host.pve()));
         let mut running = None;
         for config in configs.iter().filter(|c| !c.hostpci.is_empty() && !c.template) {
             let devices = match pve::passthroughs(host, config) {
@@ -112,6 +122,11 @@ impl World {
             });
         }
         world
+    }
+
+    /// Why it is not known whether a VM runs with a unit that none of those here runs with.
+    pub fn unsure(&self) -> Option<&str> {
+        self.blind.as_deref().or(self.hidden.as_deref())
     }
 
     /// The VMs whose configuration passes the unit through.

@@ -27,4 +27,4 @@ pub use resolve::{Passthrough, passthroughs};
 pub use running::{RunningVm, qemu_pid, running, stranger, unseen, vm_of};
 pub use usb::{Usb, UsbSource};
 pub use vm_config::VmConfig;
-pub use vms::{load, load_all, require_configs, require_known, vm_ids};
+pub use vms::{load, load_all, require_configs, require_known, unlisted, vm_ids};

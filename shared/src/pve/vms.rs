@@ -46,19 +46,24 @@ pub fn require_configs(host: &Host) -> Result<()> {
 /// Why it is not known which VMs there are, if so: their place is gone, as while pmxcfs does not run, or may not be looked
 /// into. A tree that has nothing of a cluster tells that there are none.
 pub fn require_known(host: &Host) -> Result<()> {
+    let Some((why, next)) = unlisted(host) else { return Ok(()) };
+    Fault::problem(format!("which VMs there are is not known: {why}")).next(next).fail()
+}
+
+/// The same in words, with the next command.
+pub fn unlisted(host: &Host) -> Option<(String, String)> {
     if !host.is_live() && !tree::is_dir(&host.pve()) {
-        return Ok(());
+        return None;
     }
     let dir = host.vm_configs();
     let dir = own_dir(host).filter(|own| !tree::is_dir(&dir) && tree::is_dir(own)).unwrap_or(dir);
-    let why = match tree::read_dir(&dir) {
-        Ok(_) => return Ok(()),
-        Err(error) if error.kind() == ErrorKind::NotFound => "is not there".to_owned(),
-        Err(error) => format!("cannot be read: {error}"),
-    };
-    Fault::problem(format!("which VMs there are is not known: {} {why}", host.shown(&dir)))
-        .next("systemctl status pve-cluster")
-        .fail()
+    let shown = host.shown(&dir);
+    let error = tree::read_dir(&dir).err()?;
+    Some(match error.kind() {
+        ErrorKind::NotFound => (format!("{shown} is not there"), "systemctl status pve-cluster".to_owned()),
+        ErrorKind::PermissionDenied => (format!("{shown} cannot be read: Permission denied"), as_root()),
+        _ => (format!("{shown} cannot be read: {error}"), "systemctl status pve-cluster".to_owned()),
+    })
 }
 
 /// A VM's configuration: this node's, or that of the node where it still lies while the VM migrates to here.
@@ -92,9 +97,13 @@ pub fn load_all(host: &Host) -> (Vec<VmConfig>, Vec<(u32, Error)>) {
 
 /// Only root and www-data read what is in `/etc/pve`.
 fn denied(shown: &str) -> Error {
+    Fault::problem(format!("cannot read {shown}: Permission denied")).next(as_root()).into()
+}
+
+fn as_root() -> String {
     let program = std::env::args_os().next().map(PathBuf::from);
     let name = program.as_ref().and_then(|path| path.file_name()).map(OsStr::to_string_lossy).unwrap_or_default();
-    Fault::problem(format!("cannot read {shown}: Permission denied")).next(format!("sudo {name} …")).into()
+    format!("sudo {name} …")
 }
 
 fn own_dir(host: &Host) -> Option<PathBuf> {
@@ -176,6 +185,9 @@ mod tests {
                 // Root reads everything, this thread does not.
                 nix::unistd::setfsuid(nix::unistd::Uid::from_raw(65534));
                 let error = require_configs(&host).and_then(|()| load(&host, 111)).unwrap_err();
+                let known = require_known(&host).err();
+                let next = known.as_ref().and_then(|error| Fault::of(error)?.next.as_deref());
+                assert!(next.is_none_or(|next| next.starts_with("sudo ")), "{known:?}");
                 (error.to_string(), Fault::of(&error).and_then(|fault| fault.next.clone()).unwrap_or_default())
             };
             let told = std::thread::scope(|scope| scope.spawn(ask).join().unwrap());
