@@ -95,7 +95,9 @@ fn statuses(session: &Session, targets: &[Target]) -> Result<u8> {
         session.log.warn(what);
     }
     show::statuses(session, targets, &list, &world)?;
-    let consistent = list.iter().all(|gpu| gpu.is_consistent() && gpu.use_unknown.is_none());
+    // A copied tree without processes is consistent if what there is of it is.
+    let unsure = |gpu: &passthrough::gpu::status::Status| session.host.is_live() && gpu.use_unknown.is_some();
+    let consistent = list.iter().all(|gpu| gpu.is_consistent() && !unsure(gpu));
     Ok(u8::from(!consistent || world.hidden.is_some() || !unclassed.is_empty()))
 }
 

@@ -8,7 +8,7 @@ use crate::{
     host::{Host, names, read_text},
     sysfs, tree,
 };
-use std::{collections::BTreeSet, path::Path};
+use std::{collections::BTreeSet, io::ErrorKind, path::Path};
 
 /// What is the same for every disk.
 pub(super) struct Facts {
@@ -26,9 +26,12 @@ pub(super) struct Facts {
 
 impl Facts {
     pub(super) fn read(host: &Host) -> Self {
+        let (mounts, file) = (mounts(host), host.proc().join("swaps"));
+        // A kernel that knows no swap space has no such file.
+        let none = mounts.is_ok() && matches!(tree::metadata(&file), Err(error) if error.kind() == ErrorKind::NotFound);
         Self {
-            mounts: mounts(host),
-            swaps: table(host, &host.proc().join("swaps"), swaps),
+            mounts,
+            swaps: if none { Ok(Vec::new()) } else { table(host, &file, swaps) },
             loops: loops(host),
             osds: osds(host),
             btrfs: btrfs(host),
@@ -79,6 +82,8 @@ impl Facts {
             let number = host.block_class().join(disk).join("dev");
             let cannot_read = |file: &Path, error| format!("cannot read {}: {error}", host.shown(file));
             match sysfs::read(&number) {
+                // A copied tree may know it by its name alone.
+                Err(error) if error.kind() == ErrorKind::NotFound && !host.is_live() => {}
                 Err(error) => unknown.push(cannot(disk, "in use", &cannot_read(&number, error))),
                 Ok(number) if pools => {
                     let udev = host.udev_data().join(format!("b{number}"));
