@@ -20,7 +20,7 @@ mod tests;
 mod token;
 
 pub use listen::{Listen, consents};
-pub use token::Token;
+pub use token::{Token, quoted};
 
 use anyhow::{Context, Result};
 use connections::Connections;
