@@ -1,8 +1,7 @@
 //! What can be typed.
 
-use crate::serve::quoted;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use passthrough::{cli::Common, config::probe::Origin, fault::Fault};
+use passthrough::{cli::Common, config::probe::Origin};
 use std::path::PathBuf;
 
 /// Says what ails a VM, to people and machines, and heals what it may
@@ -41,45 +40,6 @@ pub struct From {
     /// A list written down by hand (implies --source file) [default: /etc/pve-hooks/instances.json]
     #[arg(long, global = true, help_heading = WHERE, value_name = "FILE")]
     pub instances: Option<PathBuf>,
-}
-
-impl From {
-    /// The source that these options mean; those that mean several are a mistake.
-    pub fn source(&self) -> anyhow::Result<Option<Source>> {
-        let api = self.api.as_ref().map(|_| ("--api", Source::Api));
-        let file = self.instances.as_ref().map(|_| ("--instances", Source::File));
-        let named = self.source.map(|source| ("--source", source));
-        let mut all = [named, api, file].into_iter().flatten();
-        let Some((first, source)) = all.next() else { return Ok(None) };
-        let Some((other, _)) = all.find(|(_, other)| *other != source) else { return Ok(Some(source)) };
-        let shown = self.source.map_or_else(String::new, |source| format!(" {}", Origin::from(source).word()));
-        let first = if first == "--source" { format!("{first}{shown}") } else { first.to_owned() };
-        Fault::usage(format!("{first} and {other} mean two sources, and only one is asked"))
-            .next("leave one of them out: vm-probe list --help")
-            .fail()
-    }
-
-    /// The command with these options behind it, where it asks for VMs and names no source itself: without them it would
-    /// ask another one.
-    pub fn kept(&self, command: &str) -> Option<String> {
-        let verb = command.trim_start_matches("sudo ").strip_prefix("vm-probe ")?.split(' ').next()?;
-        let asks = matches!(verb, "list" | "check" | "recover" | "history" | "audit");
-        let one = !command.contains([';', ',', '|']);
-        if !asks || !one || ["--source", "--api", "--instances"].iter().any(|option| command.contains(option)) {
-            return None;
-        }
-        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
-        let source = self.source.map(|source| Origin::from(source).word().to_owned());
-        let typed = [
-            ("--source", source),
-            ("--api", self.api.clone()),
-            ("--api-token-file", path(&self.api_token_file)),
-            ("--fingerprint", self.fingerprint.clone()),
-            ("--instances", path(&self.instances)),
-        ];
-        let typed = typed.into_iter().filter_map(|(option, value)| Some(format!(" {option} {}", quoted(&value?))));
-        Some(typed.fold(command.to_owned(), |command, option| command + &option))
-    }
 }
 
 /// A source's word.

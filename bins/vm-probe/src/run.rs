@@ -4,6 +4,7 @@ mod check;
 mod listing;
 mod record;
 mod recover;
+mod typed;
 
 use crate::{
     cli::{Cli, Verb},

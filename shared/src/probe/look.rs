@@ -163,3 +163,27 @@ enum Work<'a> {
     Check(super::checks::Job),
     Slow(&'a mut Evidence),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::web::fake::Server;
+
+    #[test]
+    fn an_instance_that_hangs_takes_its_own_time_and_not_all_there_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let server = Server::serve(|_, _| thread::sleep(Duration::from_secs(60)));
+        let instance = Instance { health_url: Some(server.url()), ..Instance::new("a", Origin::File) };
+        let settings = Settings { answer: Some(Duration::from_millis(200)), ..Settings::default() };
+        let begun = Instant::now();
+        let all = all(
+            &Host::new(dir.path()),
+            &settings,
+            &[Arc::new(instance)],
+            Want::default(),
+            &Deadline::after(Duration::from_secs(30)),
+        );
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+        assert!(all.unwrap()[0].remote.as_ref().unwrap().unreachable);
+    }
+}

@@ -17,10 +17,10 @@ mod stream;
 mod target;
 #[cfg(test)]
 mod tests;
-mod token;
+pub mod token;
 
 pub use listen::{Listen, consents};
-pub use token::{Token, quoted};
+pub use token::Token;
 
 use anyhow::{Context, Result};
 use connections::Connections;

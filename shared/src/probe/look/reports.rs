@@ -88,9 +88,9 @@ mod tests {
         Arc::new(Instance { health_url: Some(format!("{}/health", server.url())), ..Instance::new(id, Origin::File) })
     }
 
-    fn status(instance: &Arc<Instance>, remote: &Option<Remote>) -> Status {
+    fn status(instance: &Arc<Instance>, remote: Option<&Remote>) -> Status {
         let mut evidence = Evidence::new(Arc::clone(instance));
-        evidence.remote = remote.clone().map(Arc::new);
+        evidence.remote = remote.cloned().map(Arc::new);
         classify(&evidence, &Limits::default(), now()).status
     }
 
@@ -107,7 +107,8 @@ mod tests {
         let begun = Instant::now();
         let remotes = ask(&all, Duration::from_millis(500), 8, &Deadline::after(HANGS));
         assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
-        let told: Vec<_> = all.iter().zip(&remotes).map(|(instance, remote)| status(instance, remote)).collect();
+        let told: Vec<_> =
+            all.iter().zip(&remotes).map(|(instance, remote)| status(instance, remote.as_ref())).collect();
         assert_eq!(told, [Status::Unhealthy, Status::Unhealthy, Status::Healthy]);
     }
 
@@ -121,7 +122,7 @@ mod tests {
         assert_eq!(why[2], "not asked: no time was left");
         assert!(why[0].ends_with("and no more time was left"), "{}", why[0]);
         for (instance, remote) in all.iter().zip(&remotes) {
-            assert_eq!(status(instance, remote), Status::Unknown, "{remote:?}");
+            assert_eq!(status(instance, remote.as_ref()), Status::Unknown, "{remote:?}");
         }
         assert!(well.asked().is_empty());
         // Who has no address is not asked at all.
