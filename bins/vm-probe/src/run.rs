@@ -4,6 +4,7 @@ mod check;
 mod listing;
 mod record;
 mod recover;
+mod typed;
 
 use crate::{
     cli::{Cli, Verb},
@@ -14,6 +15,7 @@ use check::{check, report};
 use listing::{discover, list};
 use passthrough::{
     config::{Config, probe::Origin},
+    fault::Fault,
     host::Host,
     probe::settings,
     session::Session,
@@ -27,8 +29,19 @@ const LOOK: Duration = Duration::from_secs(30);
 /// … a recovery, with a stop and a start in it, within this.
 const RECOVERY: Duration = Duration::from_secs(300);
 
-/// Runs; the number is the exit code.
+/// Runs; the number is the exit code. What to type next asks the source that was asked now.
 pub fn run(cli: &Cli) -> Result<u8> {
+    verb(cli).map_err(|mut error| {
+        if let Some(fault) = error.downcast_mut::<Fault>()
+            && let Some(next) = fault.next.as_deref().and_then(|next| cli.from.kept(next))
+        {
+            fault.next = Some(next);
+        }
+        error
+    })
+}
+
+fn verb(cli: &Cli) -> Result<u8> {
     let session = session(cli)?;
     let code = match &cli.verb {
         Verb::List => list(&session)?,
@@ -60,16 +73,14 @@ fn configured(cli: &Cli, host: &Host) -> Result<Config> {
     let mut config = cli.common.load_config(host)?;
     settings::check(host, &config.probe)?;
     let (probe, from) = (&mut config.probe, &cli.from);
-    probe.source = from.source.map(Origin::from).or(probe.source);
+    probe.source = from.source()?.map(Origin::from).or(probe.source);
     if from.api.is_some() {
         probe.api.url.clone_from(&from.api);
-        probe.source = probe.source.or(Some(Origin::Api));
     }
     probe.api.token_file = from.api_token_file.clone().or(probe.api.token_file.take());
     probe.api.fingerprint = from.fingerprint.clone().or(probe.api.fingerprint.take());
     if from.instances.is_some() {
         probe.instances.clone_from(&from.instances);
-        probe.source = probe.source.or(Some(Origin::File));
     }
     Ok(config)
 }

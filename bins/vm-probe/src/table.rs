@@ -43,7 +43,7 @@ fn staleness(listing: &Listing, now: u64) -> String {
 pub fn sources(listing: &Listing) -> String {
     let mut table = Table::default();
     for attempt in &listing.attempts {
-        let asked = listing.origin == Some(attempt.source);
+        let asked = [listing.origin, listing.stands_in_for].contains(&Some(attempt.source));
         let mark = if asked {
             if attempt.available { "used" } else { "failed" }
         } else if attempt.available {

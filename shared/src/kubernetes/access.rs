@@ -33,6 +33,13 @@ fn address(name: &str, port: &str) -> String {
     if name.contains(':') { format!("https://[{name}]:{port}") } else { format!("https://{name}:{port}") }
 }
 
+/// The namespace that is looked at: the one of the settings, or that of this pod.
+pub fn namespace(host: &Host, settings: &Kubernetes) -> String {
+    let own = || read_text(&host.service_account().join("namespace")).ok().map(|text| text.trim().to_owned());
+    let namespace = settings.namespace.clone().or_else(own).filter(|name| !name.is_empty());
+    namespace.unwrap_or_else(|| "default".to_owned())
+}
+
 impl Access {
     /// By the settings, and where they are silent, by what is in the pod.
     pub(super) fn new(host: &Host, settings: &Kubernetes) -> Result<(Self, Trust)> {
@@ -43,9 +50,7 @@ impl Access {
                 .fail();
         };
         let account = host.service_account();
-        let own = || read_text(&account.join("namespace")).ok().map(|text| text.trim().to_owned());
-        let namespace = settings.namespace.clone().or_else(own).filter(|name| !name.is_empty());
-        let namespace = namespace.unwrap_or_else(|| "default".to_owned());
+        let namespace = namespace(host, settings);
         let named = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if !namespace.chars().all(named) {
             return Fault::usage(format!("{:?} is no namespace", plain(&namespace, 80)))

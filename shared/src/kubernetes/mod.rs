@@ -10,6 +10,7 @@ mod status;
 mod tests;
 mod watch;
 
+pub use access::namespace;
 pub use follow::{Follow, Known, Pace};
 pub use pod::Pod;
 

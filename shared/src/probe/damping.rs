@@ -176,7 +176,6 @@ pub(super) fn stamp(symptom: &Symptom, evidence: &Evidence) -> Option<u64> {
         | Symptom::ShutDown => deep,
         Symptom::Check(name) => check(name, evidence).map(|check| check.at),
         Symptom::Unreachable | Symptom::Reported(_) => remote,
-        Symptom::NodeOffline => listed,
         Symptom::Memory => deep.or(fast).or(remote).or(listed),
         _ => fast.or(remote).or(listed),
     }

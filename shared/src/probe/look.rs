@@ -1,12 +1,14 @@
 //! One look at some instances, by a deadline, for who asks without a daemon.
 
+mod reports;
+
 use super::{
     checks::Checks,
     deep::{Target, ask_all},
     evidence::{Checked, Evidence},
     fast::Sampler,
     instance::{Instance, Power},
-    remote, slow,
+    slow,
 };
 use crate::{
     config::probe::{Origin, Settings},
@@ -115,13 +117,14 @@ fn ask_the_others(
     work.extend(all.iter_mut().filter_map(|evidence| {
         let on = here(&evidence.instance) && evidence.instance.power != Power::Stopped;
         let agent = evidence.instance.hardware.as_ref().is_some_and(|hardware| hardware.agent);
-        let slow = on && (want.slow || want.agent && agent);
-        (slow || evidence.instance.health_url.is_some()).then_some(Work::Ask { evidence, slow })
+        (on && (want.slow || want.agent && agent)).then_some(Work::Slow(evidence))
     }));
     let done: Mutex<Vec<(String, String, Checked)>> = Mutex::default();
     let workers = work.len().min(WORKERS);
     let work = Mutex::new(work);
-    thread::scope(|scope| {
+    let answer = settings.answer.unwrap_or(ANSWER);
+    let reports = thread::scope(|scope| {
+        let reports = scope.spawn(|| reports::ask(&instances, answer, AT_ONCE, deadline));
         for _ in 0..workers {
             scope.spawn(|| {
                 loop {
@@ -133,19 +136,20 @@ fn ask_the_others(
                             let entry = (job.id().to_owned(), job.name().to_owned(), checked);
                             done.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
                         }
-                        Some(Work::Ask { evidence, slow }) => {
-                            evidence.remote = remote::ask(&evidence.instance, deadline).map(Arc::new);
-                            if slow {
-                                let time = if want.slow { *deadline } else { deadline.within(AGENT) };
-                                let seen = slow::look(host, &evidence.instance, settings, &time);
-                                evidence.slow = Some(Arc::new(seen));
-                            }
+                        Some(Work::Slow(evidence)) => {
+                            let time = if want.slow { *deadline } else { deadline.within(AGENT) };
+                            let seen = slow::look(host, &evidence.instance, settings, &time);
+                            evidence.slow = Some(Arc::new(seen));
                         }
                     }
                 }
             });
         }
-    });
+        reports.join().map_err(|_| anyhow::anyhow!("no report could be asked for"))
+    })?;
+    for (evidence, report) in all.iter_mut().zip(reports) {
+        evidence.remote = report.map(Arc::new);
+    }
     for (id, name, checked) in done.into_inner().unwrap_or_else(PoisonError::into_inner) {
         if let Some(evidence) = all.iter_mut().find(|evidence| evidence.instance.id == id) {
             evidence.checks.insert(name, checked);
@@ -157,5 +161,29 @@ fn ask_the_others(
 /// One blocking question.
 enum Work<'a> {
     Check(super::checks::Job),
-    Ask { evidence: &'a mut Evidence, slow: bool },
+    Slow(&'a mut Evidence),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::web::fake::Server;
+
+    #[test]
+    fn an_instance_that_hangs_takes_its_own_time_and_not_all_there_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let server = Server::serve(|_, _| thread::sleep(Duration::from_secs(60)));
+        let instance = Instance { health_url: Some(server.url()), ..Instance::new("a", Origin::File) };
+        let settings = Settings { answer: Some(Duration::from_millis(200)), ..Settings::default() };
+        let begun = Instant::now();
+        let all = all(
+            &Host::new(dir.path()),
+            &settings,
+            &[Arc::new(instance)],
+            Want::default(),
+            &Deadline::after(Duration::from_secs(30)),
+        );
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+        assert!(all.unwrap()[0].remote.as_ref().unwrap().unreachable);
+    }
 }

@@ -62,12 +62,24 @@ pub struct Listing {
     pub at: u64,
     /// Whether the source does not answer any more, and this is the last that it said.
     pub stale: bool,
+    /// The source that was to be asked and never answered, where the list written down by hand stands in for it.
+    pub stands_in_for: Option<Origin>,
+    /// The namespace that is looked at, where Kubernetes is asked.
+    pub namespace: Option<String>,
     /// The instances.
     pub instances: Vec<Arc<Instance>>,
     /// What the source named and cannot be a VM.
     pub left_out: Option<String>,
     /// What was tried, in its order, and what came of it.
     pub attempts: Vec<Attempt>,
+}
+
+impl Listing {
+    /// The source that ought to have told this list, and did not.
+    pub fn failed(&self) -> Option<&Attempt> {
+        let source = self.stands_in_for.or(self.origin.filter(|_| self.stale))?;
+        self.attempts.iter().find(|attempt| attempt.source == source)
+    }
 }
 
 /// One source that was tried.

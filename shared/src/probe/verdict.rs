@@ -138,8 +138,6 @@ pub enum Symptom {
     Unreachable,
     /// Its own report says so: the subsystem's word.
     Reported(String),
-    /// The node of a cluster is offline.
-    NodeOffline,
 }
 
 impl fmt::Display for Symptom {
@@ -168,7 +166,6 @@ impl fmt::Display for Symptom {
             Self::Check(name) => write!(f, "check:{name}"),
             Self::Unreachable => f.write_str("unreachable"),
             Self::Reported(what) => write!(f, "reported:{what}"),
-            Self::NodeOffline => f.write_str("node_offline"),
         }
     }
 }

@@ -268,10 +268,9 @@ impl Fake {
         let listing = Listing {
             origin: Some(Origin::Pve),
             at,
-            stale: false,
-            left_out: None,
             instances: readings.iter().map(|reading| reading.evidence.instance.clone()).collect(),
             attempts: vec![attempt],
+            ..Listing::default()
         };
         let rounds = Rounds { fast: 3, deep: 12, discovery: 5 };
         *self.snapshot.lock().unwrap() =

@@ -82,7 +82,7 @@ pub(super) fn check(session: &Session, ids: &[String], slow: bool) -> Result<u8>
     let readings = readings(session, &chosen(&listing, ids)?, Want { slow, agent: true, checks: true })?;
     if session.output.is_json() {
         let vms: Vec<_> = readings.iter().map(|reading| document::vm(reading, now())).collect();
-        session.output.json(&json!({ "vms": vms, "source": listing.origin, "stale": listing.stale }))?;
+        session.output.json(&json!({ "vms": vms, "source": listing.origin, "stale": listing.stale, "stands_in_for": listing.stands_in_for }))?;
     } else {
         let verbosity = session.log.verbosity();
         let detail = !ids.is_empty() && verbosity >= 0 || verbosity > 0;

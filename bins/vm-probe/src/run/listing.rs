@@ -28,6 +28,9 @@ pub(super) fn listed(session: &Session) -> Result<Arc<Listing>> {
         if let Some(left_out) = &listing.left_out {
             session.log.warn(left_out);
         }
+        if let Some(failed) = listing.failed().filter(|_| listing.stands_in_for.is_some()) {
+            session.log.warn(&format!("{}: {}; next: vm-probe discover", failed.source.word(), failed.detail));
+        }
         return Ok(listing);
     }
     // Of a source that was named, only that one matters.
@@ -50,7 +53,7 @@ pub(super) fn list(session: &Session) -> Result<u8> {
     }
     if session.output.is_json() {
         let instances: Vec<_> = listing.instances.iter().map(|one| document::instance(one, None)).collect();
-        session.output.json(&json!({ "instances": instances, "source": listing.origin, "stale": listing.stale }))?;
+        session.output.json(&json!({ "instances": instances, "source": listing.origin, "stale": listing.stale, "stands_in_for": listing.stands_in_for }))?;
     } else {
         session.output.text(&table::list(&listing, now()));
     }
@@ -96,7 +99,7 @@ fn no_such(listing: &Listing, id: &str) -> Fault {
 /// Ends the run where nothing was written down of what is no VM; where no source answers, that cannot be told.
 pub(super) fn known(session: &Session, id: &str) -> Result<()> {
     let listing = found(session);
-    let told = listing.origin.is_some() && listing.at > 0 && !listing.stale;
+    let told = listing.origin.is_some() && listing.at > 0 && listing.failed().is_none();
     if told && !listing.instances.iter().any(|instance| instance.id == id) {
         return Err(no_such(&listing, id).into());
     }

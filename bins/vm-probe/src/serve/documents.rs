@@ -155,7 +155,7 @@ pub fn discovery_info(snapshot: &Snapshot) -> String {
 /// Whether answers mean anything: an instance list is there, and the rounds go on.
 pub fn ready(snapshot: &Snapshot, overdue: Duration) -> Result<String, Failure> {
     let missing = |text: String| Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, text).retry_after(5));
-    if snapshot.listing.origin.is_none() {
+    if snapshot.listing.at == 0 {
         return missing("no source of instances has answered yet".into());
     }
     let age = Duration::from_millis(now().saturating_sub(snapshot.at));
@@ -183,7 +183,10 @@ mod tests {
         let told =
             |snapshot: &Snapshot| ready(snapshot, Duration::from_secs(30)).map_err(|failure| failure.status.as_u16());
         assert_eq!(told(&snapshot), Err(503));
-        snapshot.listing = Arc::new(Listing { origin: Some(Origin::Pve), ..Listing::default() });
+        // It is known whom to ask, and that one has not answered.
+        snapshot.listing = Arc::new(Listing { origin: Some(Origin::Pve), stale: true, ..Listing::default() });
+        assert_eq!(told(&snapshot), Err(503));
+        snapshot.listing = Arc::new(Listing { origin: Some(Origin::Pve), at: 1, ..Listing::default() });
         assert!(told(&snapshot).unwrap().contains("\"ready\":true"));
         snapshot.at -= 60_000;
         assert_eq!(told(&snapshot), Err(503));

@@ -3,6 +3,7 @@
 use super::{
     Options, holder,
     listen::{Listen, consents},
+    token::quoted,
 };
 use anyhow::{Context as _, Result};
 use nix::{
@@ -173,7 +174,9 @@ fn bind_unix(path: &Path) -> Result<Listener> {
     let title = path.display();
     if let Ok(meta) = fs::symlink_metadata(path) {
         if !meta.file_type().is_socket() {
-            return Fault::refused(format!("{title} is there already, and is no socket")).fail();
+            return Fault::refused(format!("{title} is there already, and is no socket"))
+                .next(format!("ls -l {}; vm-probe serve --listen unix:PATH", quoted(title)))
+                .fail();
         }
         // A full queue (EAGAIN) is one that somebody has.
         let nobody =

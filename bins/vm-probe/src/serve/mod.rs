@@ -17,7 +17,7 @@ mod stream;
 mod target;
 #[cfg(test)]
 mod tests;
-mod token;
+pub mod token;
 
 pub use listen::{Listen, consents};
 pub use token::Token;

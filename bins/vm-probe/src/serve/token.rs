@@ -4,7 +4,8 @@ use anyhow::Result;
 use passthrough::{fault::Fault, host::read_file};
 use ring::digest::{SHA256, digest};
 use std::{
-    fmt, fs,
+    fmt::{self, Display},
+    fs,
     hint::black_box,
     io::{self, ErrorKind},
     os::unix::fs::MetadataExt,
@@ -29,7 +30,7 @@ impl Token {
     /// to be overwritten but what is no token.
     pub fn load(path: &Path) -> Result<Self> {
         let title = path.display();
-        let quoted = quoted(path);
+        let quoted = quoted(path.display());
         let make = format!("install -m 600 /dev/null {quoted} && openssl rand -hex 32 > {quoted}");
         // The file itself decides, so a link leads to what is looked at.
         let meta = match fs::metadata(path) {
@@ -92,21 +93,21 @@ impl Token {
 fn found(path: &Path, make: &str, error: &io::Error) -> String {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
     match error.kind() {
-        ErrorKind::NotFound if fs::symlink_metadata(path).is_ok() => format!("ls -l {}", quoted(path)),
+        ErrorKind::NotFound if fs::symlink_metadata(path).is_ok() => format!("ls -l {}", quoted(path.display())),
         ErrorKind::NotFound => match dir.filter(|dir| !dir.exists()) {
-            Some(dir) => format!("mkdir -p {} && {make}", quoted(dir)),
+            Some(dir) => format!("mkdir -p {} && {make}", quoted(dir.display())),
             None => make.to_owned(),
         },
         // The path itself tells which of its directories is closed.
-        _ => format!("namei -l {}", quoted(path)),
+        _ => format!("namei -l {}", quoted(path.display())),
     }
 }
 
-/// A path as a shell reads it.
-fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
+/// A word as a shell reads it.
+pub fn quoted(word: impl Display) -> String {
+    let word = word.to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@".contains(c);
-    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+    if !word.is_empty() && word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
 fn hash(text: &[u8]) -> [u8; 32] {

@@ -257,8 +257,7 @@ fn place(symptom: &Symptom) -> (Class, Subsystem) {
         | Symptom::NoPort(_)
         | Symptom::BridgeDown(_)
         | Symptom::NetworkErrors(_)
-        | Symptom::Unreachable
-        | Symptom::NodeOffline => (Class::Network, Subsystem::Network),
+        | Symptom::Unreachable => (Class::Network, Subsystem::Network),
     }
 }
 

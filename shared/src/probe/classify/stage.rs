@@ -5,7 +5,7 @@ use crate::{
     config::probe::Origin,
     probe::{
         evidence::{ProcessState, Qmp},
-        instance::Power,
+        instance::{Power, Reported},
         verdict::{Status, Symptom},
     },
 };
@@ -35,11 +35,7 @@ pub(super) fn of(case: &Case, found: &mut Found) -> Stage {
         found.note(work);
     }
     if let Some(told) = case.reported.filter(|told| told.node_online == Some(false)) {
-        let node = instance.node.as_deref().map(clean).unwrap_or_default();
-        let last = clean(&told.status);
-        let text = format!("node {node} is offline: whether the VM runs is not known (last told: {last})");
-        found.ill(Symptom::NodeOffline, Status::Degraded, text, Some("pvecm status".into()));
-        return Stage::On;
+        return out_of_sight(case, told, found);
     }
     if is_off(case) == Some(false) || (is_off(case).is_none() && !told_off(case)) {
         return on(case, found);
@@ -62,6 +58,23 @@ pub(super) fn of(case: &Case, found: &mut Found) -> Stage {
     };
     found.ill(Symptom::ProcessGone, Status::Unhealthy, why, case.qm("start"));
     Stage::Gone
+}
+
+/// Its node is offline. A VM that was off there is off; of any other nobody can tell, and no failure of the VM is seen. Checks
+/// of the administrator's own may still reach it.
+fn out_of_sight(case: &Case, told: &Reported, found: &mut Found) -> Stage {
+    let node = case.instance.node.as_deref().map(clean).unwrap_or_default();
+    let last = clean(&told.status);
+    if case.instance.template {
+        found.note(format!("a template; its node {node} is offline"));
+        return Stage::Off;
+    }
+    if told.status == "stopped" {
+        found.note(format!("node {node} is offline; last told: {last}"));
+        return Stage::Off;
+    }
+    found.doubt(format!("node {node} is offline: whether the VM runs is not known (last told: {last}); pvecm status"));
+    Stage::On
 }
 
 /// Somebody may have stopped it for good reason, and nothing says that nobody did; what the next boot does is worth a word.

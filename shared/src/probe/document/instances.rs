@@ -59,7 +59,8 @@ pub fn instance(instance: &Instance, reading: Option<&Reading>) -> Value {
 /// `/api/instances/discovery-info`.
 pub fn discovery_info(listing: &Listing, now: u64) -> Value {
     let kubernetes = listing.origin == Some(Origin::Kubernetes);
-    let namespace = listing.instances.iter().find_map(|instance| Some(instance.pod.as_ref()?.namespace.as_str()));
+    let pods = || listing.instances.iter().find_map(|instance| Some(instance.pod.as_ref()?.namespace.as_str()));
+    let namespace = listing.namespace.as_deref().or_else(pods);
     let available = listing.attempts.iter().any(|a| a.source == Origin::Kubernetes && a.available);
     let services: std::collections::BTreeSet<_> =
         listing.instances.iter().filter_map(|i| i.pod.as_ref()?.stateful_set.as_deref()).collect();
@@ -80,6 +81,7 @@ pub fn discovery_info(listing: &Listing, now: u64) -> Value {
         "fallbackToStatic": listing.origin == Some(Origin::File),
         "source": listing.origin,
         "stale": listing.stale,
+        "standsInFor": listing.stands_in_for,
         "ageSeconds": (listing.at > 0).then(|| now.saturating_sub(listing.at) / 1000),
         "attempts": listing.attempts.iter().map(|attempt| json!({
             "source": attempt.source,

@@ -38,6 +38,8 @@ const TICK: Duration = Duration::from_millis(250);
 pub(super) fn discovery(shared: &Arc<Shared>) {
     let mut config = shared.config();
     let mut directory = Directory::new(&shared.host, &config.probe).watching();
+    // The source whose failure the log has told of.
+    let mut told = None;
     while !shared.stops() {
         let before = std::mem::replace(&mut config, shared.config());
         if !config.probe.looks_like(&before.probe) {
@@ -49,8 +51,18 @@ pub(super) fn discovery(shared: &Arc<Shared>) {
         let (events, aimless) = {
             let mut store = shared.store();
             store.rounds.discovery = in_millis(begun.elapsed());
-            (store.list(listing, now()), store.aimless())
+            (store.list(Arc::clone(&listing), now()), store.aimless())
         };
+        let failed = listing.failed().map(|attempt| attempt.source);
+        if failed != told {
+            shared.log().info(&match listing.failed() {
+                Some(attempt) => {
+                    format!("warning: {}: {}; next: vm-probe discover", attempt.source.word(), attempt.detail)
+                }
+                None => format!("{}: answers again", told.map_or("the source", Origin::word)),
+            });
+            told = failed;
+        }
         for aimless in aimless {
             shared.log().info(&format!("warning: {aimless}"));
         }

@@ -48,7 +48,8 @@ pub(super) fn discovery_age(seen: &Seen<'_>, samples: &mut Samples<'_>) {
 }
 
 pub(super) fn discovery_stale(seen: &Seen<'_>, samples: &mut Samples<'_>) {
-    samples.value(seen.snapshot.listing.stale);
+    let listing = &seen.snapshot.listing;
+    samples.value(listing.stale || listing.stands_in_for.is_some());
 }
 
 pub(super) fn instances(seen: &Seen<'_>, samples: &mut Samples<'_>) {

@@ -96,7 +96,7 @@ pub const FAMILIES: &[Family] = &[
     daemon(
         "discovery_stale",
         Gauge,
-        "1 where the source does not answer and its last list is used",
+        "1 where the source does not answer: its last list is used, or the one written down by hand",
         daemon::discovery_stale,
     ),
     daemon("instances", Gauge, "VMs by status", daemon::instances),

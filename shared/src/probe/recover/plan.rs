@@ -25,6 +25,10 @@ use crate::{
 };
 use std::path::PathBuf;
 
+/// Why nothing is planned where PVE's helper is gone.
+pub(super) const NO_HELPER: &str =
+    "PVE's helper pve-bridge is not there, and nothing else knows the VLAN and the firewall";
+
 /// One step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
@@ -200,7 +204,7 @@ fn plugged(host: &Host, evidence: &Evidence, class: Class, name: &str) -> Result
     };
     if evidence.instance.origin == Origin::Pve {
         let Some(helper) = pve_bridge(host) else {
-            return Err("PVE's helper pve-bridge is not there, and nothing else knows the VLAN and the firewall".into());
+            return Err(NO_HELPER.into());
         };
         let helper = host.shown(&helper);
         return Ok(vec![program(class, [helper.as_str(), nic.tap.as_str()])]);

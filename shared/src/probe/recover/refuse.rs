@@ -1,6 +1,10 @@
 //! Why nothing is done, the weightiest reason first. Nothing overrides these but where it says so.
 
-use super::{AskedBy, BACK_OFF, Context, MOST, cause, plan::Plan, shown};
+use super::{
+    AskedBy, BACK_OFF, Context, MOST, cause,
+    plan::{NO_HELPER, Plan},
+    shown,
+};
 use crate::{
     config::probe::{Class, Origin, Recovery},
     fault::Fault,
@@ -54,7 +58,10 @@ fn nothing(evidence: &Evidence, verdict: &Verdict, plan: &Plan) -> Option<Fault>
         });
     }
     let why = plan.missing.as_ref().filter(|_| plan.steps.is_empty())?;
-    Some(Fault::refused(format!("{id}: {why}")))
+    // It is part of the package that starts VMs.
+    let next =
+        if why == NO_HELPER { "apt install --reinstall qemu-server".into() } else { format!("vm-probe check {id}") };
+    Some(Fault::refused(format!("{id}: {why}")).next(next))
 }
 
 /// Whose the VM is.

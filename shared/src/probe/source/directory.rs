@@ -1,6 +1,7 @@
 //! Which source is asked, and what it said last. A source that was chosen stays chosen: when it fails, its last list is
 //! kept and called stale, rather than another source's VMs shown in its place. Only the list written down by hand stands in
-//! for a source that never answered.
+//! for a source that never answered, and where it does, the listing says so; a list without anybody on it tells of nobody, and
+//! stands in for none.
 
 mod presence;
 #[cfg(test)]
@@ -13,7 +14,7 @@ use crate::{
     deadline::Deadline,
     fault::{Code, Fault},
     host::Host,
-    kubernetes::{Cluster, Follow, Pace},
+    kubernetes::{Cluster, Follow, Pace, namespace},
     probe::{
         instance::Instance,
         may_hang::MayHang,
@@ -95,12 +96,17 @@ impl Directory {
                     }
                     Presence::Absent(why, next) => absent(source, why, next),
                 },
-                _ => self.leave(source, &deadline.within(GLANCE)),
+                (found, _) => {
+                    let stands_in_for = found.as_ref().and_then(|found| found.stands_in_for);
+                    self.leave(source, stands_in_for, &deadline.within(GLANCE))
+                }
             };
             attempts.push(attempt);
         }
         let mut listing = listing.unwrap_or_default();
         listing.attempts = attempts;
+        let cluster = self.chosen == Some(Origin::Kubernetes);
+        listing.namespace = cluster.then(|| namespace(&self.host, &self.settings.kubernetes));
         self.last = Arc::new(listing);
         self.listing()
     }
@@ -136,11 +142,19 @@ impl Directory {
         // Who names a source means that one.
         let remote = matches!(source, Origin::Api | Origin::Kubernetes);
         if remote && self.settings.source.is_none() && file::path(&self.host, &self.settings).exists() {
-            if let Ok(instances) = file::list(&self.host, &self.settings) {
-                return (fresh(Origin::File, instances), "; the list written down by hand stands in".to_owned());
-            }
-            if last.origin == Some(Origin::File) {
-                return (Listing { stale: true, ..Listing::clone(last) }, "; the last list is kept".to_owned());
+            match file::list(&self.host, &self.settings) {
+                Ok(instances) if instances.is_empty() => {
+                    let failed = Listing { origin: Some(source), stale: true, ..Listing::default() };
+                    return (failed, "; the list written down by hand is empty, and does not stand in".to_owned());
+                }
+                Ok(instances) => {
+                    let what = "; the list written down by hand stands in".to_owned();
+                    return (Listing { stands_in_for: Some(source), ..fresh(Origin::File, instances) }, what);
+                }
+                Err(_) if last.origin == Some(Origin::File) => {
+                    return (Listing { stale: true, ..Listing::clone(last) }, "; the last list is kept".to_owned());
+                }
+                Err(_) => {}
             }
         }
         (Listing { origin: Some(source), stale: true, ..Listing::default() }, String::new())

@@ -22,11 +22,20 @@ fn what_a_clusters_list_says_is_all_that_is_known() {
         ("running", None, 0.99, Status::Degraded, "cpu"),
         ("stopped", Some(true), 0.0, Status::Stopped, ""),
         ("unknown", Some(true), 0.0, Status::Unknown, ""),
-        ("unknown", Some(false), 0.0, Status::Degraded, "node_offline"),
+        // Its node is offline: no failure of the VM's, and one that was off is off.
+        ("unknown", Some(false), 0.0, Status::Unknown, ""),
+        ("running", Some(false), 0.99, Status::Unknown, ""),
+        ("stopped", Some(false), 0.0, Status::Stopped, ""),
     ] {
         let verdict = judge(&reported(status, online, cpu));
         assert_eq!((verdict.status, symptoms(&verdict).join(" ").as_str()), (expected, found), "{status}");
     }
+    let mut template = reported("unknown", Some(false), 0.0);
+    Arc::make_mut(&mut template.instance).template = true;
+    assert_eq!(judge(&template).status, Status::Stopped);
+    let unseen = judge(&reported("running", Some(false), 0.0));
+    assert_eq!((unseen.failure_type, unseen.recovery_needed), (FailureType::None, false));
+    assert!(unseen.notes.iter().any(|note| note.starts_with("node pve2 is offline")), "{:?}", unseen.notes);
     let old = classify(&reported("running", None, 0.1), &Limits::default(), NOW + 600_000);
     assert_eq!(old.status, Status::Unknown);
 }

@@ -149,6 +149,18 @@ fn snapshot(readings: Vec<Reading>) -> Snapshot {
     }
 }
 
+#[test]
+fn a_list_that_stands_in_for_a_source_is_not_called_fresh() {
+    let told = |stands_in_for| {
+        let listing = Listing { origin: Some(Origin::File), at: NOW, stands_in_for, ..Listing::default() };
+        let mut out = String::new();
+        let snapshot = Snapshot { listing: Arc::new(listing), ..snapshot(Vec::new()) };
+        render_with(&snapshot, &Own::default(), NOW, Format::Text004, &mut out);
+        out.contains("vm_probe_discovery_stale 1\n")
+    };
+    assert!(told(Some(Origin::Kubernetes)) && !told(None));
+}
+
 fn text(readings: Vec<Reading>, format: Format) -> String {
     let mut out = String::new();
     let own = Own { cpu: Some(1.5), resident: Some(9 << 20) };

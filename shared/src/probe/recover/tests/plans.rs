@@ -24,7 +24,10 @@ fn each_ladder_has_its_exact_commands() {
     }
     let lost = world.spoiled(|_, f, _| f.nics = cut(no_port()));
     assert_eq!(commands(&lost), "");
-    assert!(world.refusal(&lost, &policy()).contains("pve-bridge is not there"));
+    let refused = world.run_with(&policy(), || lost.clone()).unwrap_err();
+    let refused = Fault::of(&refused).unwrap();
+    assert!(refused.what.contains("pve-bridge is not there"), "{}", refused.what);
+    assert_eq!(refused.next.as_deref(), Some("apt install --reinstall qemu-server"));
     let [new, old] = host.pve_bridge();
     for helper in [old, new] {
         fs::create_dir_all(helper.parent().unwrap()).unwrap();

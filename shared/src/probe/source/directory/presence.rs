@@ -60,8 +60,8 @@ impl Directory {
         }
     }
 
-    /// A source that is not asked, as another one is.
-    pub(super) fn leave(&mut self, source: Origin, deadline: &Deadline) -> Attempt {
+    /// A source that is not asked, as another one is; the list written down by hand may stand in for that.
+    pub(super) fn leave(&mut self, source: Origin, stands_in_for: Option<Origin>, deadline: &Deadline) -> Attempt {
         let word = self.chosen.map_or("another one", Origin::word);
         if source == Origin::Container {
             // To look for a QEMU means to read the command line of every process.
@@ -72,8 +72,14 @@ impl Directory {
             Presence::Absent(why, next) => absent(source, why, next),
             Presence::There(_) if source == Origin::File => match file::list(&self.host, &self.settings) {
                 Ok(all) => {
-                    let detail = format!("{}; not shown, as {word} is asked", count(all.len()));
-                    let next = Some("vm-probe list --source file".to_owned());
+                    let count = count(all.len());
+                    let (detail, next) = match stands_in_for {
+                        Some(failed) => (format!("{count}; shown, as {} does not answer", failed.word()), None),
+                        None => (
+                            format!("{count}; not shown, as {word} is asked"),
+                            Some("vm-probe list --source file".into()),
+                        ),
+                    };
                     Attempt { source, available: true, detail, next, code: Code::Problem }
                 }
                 Err(error) => {

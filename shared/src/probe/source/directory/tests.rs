@@ -1,5 +1,9 @@
 use super::*;
-use crate::web::fake::{Server, json, reply};
+use crate::{
+    probe::document::discovery_info,
+    web::fake::{Server, json as body, reply},
+};
+use serde_json::json;
 use std::{
     fs,
     io::Write,
@@ -88,10 +92,20 @@ fn the_list_stands_in_for_a_source_that_never_answered() {
     fs::write(host.instances_file(), "[{\"id\":\"x\"}]").unwrap();
     let mut settings = Settings::default();
     settings.kubernetes.url = Some(server.url());
+    settings.kubernetes.namespace = Some("loco".into());
     let listing = Directory::new(&host, &settings).refresh(&soon());
     assert_eq!((listing.origin, listing.stale, listing.instances.len()), (Some(Origin::File), false, 1));
     let told = attempt(&listing, Origin::Kubernetes);
     assert!(!told.available && told.detail.contains("503") && told.detail.ends_with("stands in"), "{told:?}");
+    assert_eq!((listing.stands_in_for, listing.failed()), (Some(Origin::Kubernetes), Some(told)));
+    let told = attempt(&listing, Origin::File);
+    assert_eq!((told.detail.as_str(), &told.next), ("1 instance; shown, as kubernetes does not answer", &None));
+    assert_eq!(listing.namespace.as_deref(), Some("loco"));
+    let info = discovery_info(&listing, listing.at);
+    assert_eq!(
+        (&info["standsInFor"], &info["kubernetesDiscovery"]["namespace"]),
+        (&json!("kubernetes"), &json!("loco"))
+    );
     // Who names a source means that one.
     settings.source = Some(Origin::Kubernetes);
     let listing = Directory::new(&host, &settings).refresh(&soon());
@@ -100,12 +114,33 @@ fn the_list_stands_in_for_a_source_that_never_answered() {
 }
 
 #[test]
+fn an_empty_list_stands_in_for_nobody() {
+    let server = Server::start(|_| reply("503 x", "text/plain", ""));
+    let (_dir, host) = tree();
+    fs::write(host.instances_file(), "[]").unwrap();
+    let mut settings = Settings::default();
+    settings.kubernetes.url = Some(server.url());
+    let mut directory = Directory::new(&host, &settings);
+    let listing = directory.refresh(&soon());
+    // As if there were no list: nobody knows which VMs there are.
+    assert_eq!((listing.origin, listing.stale, listing.at), (Some(Origin::Kubernetes), true, 0));
+    let told = attempt(&listing, Origin::Kubernetes);
+    assert!(!told.available && told.detail.ends_with("is empty, and does not stand in"), "{told:?}");
+    assert_eq!((listing.stands_in_for, listing.failed()), (None, Some(told)));
+    // Who has nothing but the list has that one.
+    settings.kubernetes.url = None;
+    let listing = Directory::new(&host, &settings).refresh(&soon());
+    assert_eq!((listing.origin, listing.stale, listing.failed()), (Some(Origin::File), false, None));
+    assert!(listing.at > 0);
+}
+
+#[test]
 fn a_cluster_is_listed_once_and_followed_by_a_daemon() {
     let pods = r#"{"kind":"PodList","metadata":{"resourceVersion":"7"},"items":[{"metadata":{"name":"emulator-0"},
         "status":{"phase":"Running","podIP":"10.0.0.7"}}]}"#;
     let server = Server::serve(move |request, stream| {
         if !request.contains("watch=1") {
-            let _ = stream.write_all(&json(pods));
+            let _ = stream.write_all(&body(pods));
             return;
         }
         let added = r#"{"type":"ADDED","object":{"metadata":{"name":"emulator-1","resourceVersion":"8"}}}"#;
@@ -130,7 +165,7 @@ fn a_cluster_is_listed_once_and_followed_by_a_daemon() {
 
 #[test]
 fn a_token_that_sees_nothing_is_told_how_it_would_see() {
-    let server = Server::start(|_| json(r#"{"data":[]}"#));
+    let server = Server::start(|_| body(r#"{"data":[]}"#));
     let (dir, host) = tree();
     let token = dir.path().join("token");
     fs::write(&token, "root@pam!probe=uuid").unwrap();
