@@ -33,12 +33,12 @@ expect_host() {
     [[ $(config_id "$gpu") == 11111234 ]] || fail "$gpu does not answer"
 }
 
-# No lock of the programs is held.
+# No lock of the programs stays held: a timer may just be looking.
 expect_locks_free() {
     local f
     grep -q FLOCK /proc/locks || return 0
     for f in /run/pve-hooks/* /run/pve-hooks/*/*; do
-        [[ ! -f $f ]] || flock -n "$f" true || fail "$f is still locked: $(</proc/locks)"
+        [[ ! -f $f ]] || flock -w 20 "$f" true || fail "$f is still locked: $(</proc/locks)"
     done
 }
 
