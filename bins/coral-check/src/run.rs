@@ -150,8 +150,8 @@ fn examined(session: &Session, cli: &Cli) -> Result<Report> {
     })
 }
 
-/// Gives back what runs that died left off; why that failed, if it did. What cannot be had now, as another VM is being backed up, keeps
-/// nobody from looking, unless the kernel does not answer.
+/// Gives back what runs that died left off; why that failed, if it did. What cannot be had now, as another VM is being
+/// backed up, keeps nobody from looking, unless the kernel does not answer.
 fn heal(session: &Session) -> Result<Option<String>> {
     session.require_root()?;
     match usb::heal(session) {

@@ -16,7 +16,7 @@ use passthrough::{
         operation::{self, Operation},
         reconcile, record,
         release::wait_until_released,
-        status::status,
+        status::{Status, status},
         target::{self, Target},
         unit::{Unit, gpus, unclassed},
         world::{LazyWorld, World},
@@ -96,7 +96,7 @@ fn statuses(session: &Session, targets: &[Target]) -> Result<u8> {
     }
     show::statuses(session, targets, &list, &world)?;
     // A copied tree without processes is consistent if what there is of it is.
-    let unsure = |gpu: &passthrough::gpu::status::Status| session.host.is_live() && gpu.use_unknown.is_some();
+    let unsure = |gpu: &Status| session.host.is_live() && gpu.use_unknown.is_some();
     let consistent = list.iter().all(|gpu| gpu.is_consistent() && !unsure(gpu));
     Ok(u8::from(!consistent || world.hidden.is_some() || !unclassed.is_empty()))
 }

@@ -130,7 +130,6 @@ mod tests {
             diagnose::samples,
             evidence::{Evidence, Guest},
             patient::Patient,
-            pcie, persistence,
         },
         deadline::Deadline,
         log::Log,
@@ -139,17 +138,7 @@ mod tests {
     use std::time::Duration;
 
     fn report(host: &Host, evidence: Evidence) -> Report {
-        Report {
-            corals: vec![Patient::new(evidence)],
-            pcie: pcie::corals(host),
-            persistence: persistence::look(host),
-            problems: vec![],
-            failed: vec![],
-            past: vec![],
-            whole: true,
-            cures: false,
-            treated: false,
-        }
+        Report::of(host, vec![Patient::new(evidence)])
     }
 
     #[test]

@@ -37,6 +37,22 @@ pub struct Report {
 }
 
 impl Report {
+    /// A look at all Corals that changed nothing and went well.
+    #[cfg(test)]
+    pub(super) fn of(host: &crate::host::Host, corals: Vec<Patient>) -> Self {
+        Self {
+            corals,
+            pcie: super::pcie::corals(host),
+            persistence: super::persistence::look(host),
+            problems: vec![],
+            failed: vec![],
+            past: vec![],
+            whole: true,
+            cures: false,
+            treated: false,
+        }
+    }
+
     /// The worst that this run leaves.
     pub fn outcome(&self) -> Severity {
         let corals = self.corals.iter().map(Patient::outcome);

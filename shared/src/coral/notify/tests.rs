@@ -10,7 +10,6 @@ use crate::{
         nagios,
         patient::Action,
         pcie::Pcie,
-        persistence,
     },
     deadline::Deadline,
     fault::{Code, Fault},
@@ -113,17 +112,7 @@ fn a_sendmail_that_hangs_is_killed_with_its_children() {
 }
 
 fn of(dir: &Path, patient: Patient) -> Report {
-    Report {
-        corals: vec![patient],
-        pcie: vec![],
-        persistence: persistence::look(&Host::new(dir)),
-        problems: vec![],
-        failed: vec![],
-        past: vec![],
-        whole: true,
-        cures: false,
-        treated: false,
-    }
+    Report::of(&Host::new(dir), vec![patient])
 }
 
 /// A host with a stand-in for sendmail is not needed for a dry run, which tells what it would mail.
