@@ -15,7 +15,7 @@ use passthrough::{
 };
 use serde::Serialize;
 use serde_json::json;
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 #[derive(Serialize)]
 struct Checked {
@@ -72,7 +72,8 @@ pub fn check(session: &Session, vmids: &[u32]) -> Result<u8> {
         code = errors.first().map_or(0, |(_, error)| Fault::code_of(error).number());
         checked.sort_by_key(|c| c.vmid);
     }
-    for vmid in vmids {
+    let mut told = BTreeSet::new();
+    for vmid in vmids.iter().filter(|vmid| told.insert(**vmid)) {
         match pve::load(&session.host, *vmid) {
             Ok(config) => checked.push(one(session, &config)),
             Err(error) => {

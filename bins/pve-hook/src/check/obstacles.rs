@@ -1,10 +1,10 @@
 //! What keeps a unit from going to a VM, and what goes along with it.
 
 use passthrough::{
-    gpu::{console, holders::host_openers, unit::Unit},
+    gpu::{console, holders::host_openers, refuse::needed_by_host, unit::Unit},
     host::names,
     modules::is_vfio,
-    pci::{Address, Device, in_use},
+    pci::{Address, Device},
     proc::Opener,
     session::Session,
 };
@@ -47,10 +47,8 @@ pub(super) fn obstacles(session: &Session, unit: &Unit) -> Vec<String> {
         if host.is_live() && device.config_id() == Some(u32::MAX) {
             found.push(format!("{function} answers ffffffff: it fell off the bus; gpu-bind attach {function}"));
         }
-        if function.slot != unit.address.slot {
-            let uses = in_use(host, &device);
-            let what = format!("{function} is in the same IOMMU group and would go with {}", unit.address);
-            found.extend((!uses.is_empty()).then(|| format!("{what}: {}", uses.join(", "))));
+        if !device.driver().is_some_and(|driver| is_vfio(&driver)) {
+            found.extend(needed_by_host(host, unit, *function).map(|(what, _)| what));
         }
         if device.virtual_functions() > 0 {
             found.push(format!("{function} has SR-IOV virtual functions enabled"));

@@ -35,18 +35,21 @@ pub fn run(session: &Session, config: &VmConfig) -> Result<()> {
     if !units.is_empty() {
         session.require_root()?;
         guard::leave(session, config.vmid);
-        let lock = |units: &[Unit]| {
-            let access = operation::lock(session, units, &format!("pre-start {}", config.vmid))?;
-            still_free(session, config.vmid, units).map(|()| access)
-        };
-        match lock(&units) {
+        let lock = |units: &[Unit]| operation::lock(session, units, &format!("pre-start {}", config.vmid));
+        let free = |units: &[Unit], access| still_free(session, config.vmid, units).map(|()| access);
+        let locked = lock(&units);
+        let waited_in_vain = locked.is_err();
+        match locked.and_then(|access| free(&units, access)) {
             Ok(access) => take(session, config.vmid, units, &world, access)?,
             // Somebody was quicker; there may be an alternative, and what is known of the VMs is out of date.
             Err(error) if Fault::code_of(&error) == Code::Busy => {
                 let world = LazyWorld::new(&session.host);
-                let units = choose(session, config, &world)?;
-                let access = lock(&units)?;
-                take(session, config.vmid, units, &world, access)?;
+                let others = choose(session, config, &world)?;
+                if waited_in_vain && others == units {
+                    return Err(error);
+                }
+                let access = lock(&others).and_then(|access| free(&others, access))?;
+                take(session, config.vmid, others, &world, access)?;
             }
             Err(error) => return Err(error),
         }
