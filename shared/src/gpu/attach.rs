@@ -1,7 +1,7 @@
 //! From vfio-pci, or from wherever it is stuck, back to the host: verified, with one full cycle when that fails.
 
 use super::{
-    detach::{Consent, Outcome, nobody_has_it_open},
+    detach::{Consent, Outcome},
     drivers::{load_modules, load_vfio},
     leftover::{self, forgettable},
     observe::Observation,
@@ -9,6 +9,7 @@ use super::{
     plan,
     policy::{self, WantedDrivers},
     record::Side,
+    refuse::nobody_has_it_open,
     release::{current_holder, wait_until_released},
     revive,
     settle::{keep_baseline, overridden, settle},

@@ -3,24 +3,17 @@
 use super::{
     attach, console,
     drivers::load_vfio,
-    holders,
-    observe::{Function, Observation},
+    observe::Observation,
     operation::{Operation, require_answer},
     plan,
     record::{Record, Side},
+    refuse::{allowed, nobody_has_it_open},
     settle::keep_baseline,
     unit::Unit,
     units,
     verdict::{State, judge},
 };
-use crate::{
-    deadline::Deadline,
-    fault::Fault,
-    modules,
-    pci::{Device, in_use},
-    proc::Opener,
-    session::Session,
-};
+use crate::{deadline::Deadline, fault::Fault, modules, pci::Device};
 use anyhow::Result;
 use std::time::Duration;
 
@@ -111,48 +104,6 @@ fn note(op: &mut Operation, vmid: Option<u32>) {
     op.try_save();
 }
 
-/// Everything that speaks against taking the unit from the host, before anything is written.
-fn allowed(session: &Session, unit: &Unit, seen: &Observation, leaving: &[Unit], consent: Consent) -> Result<()> {
-    let host = &session.host;
-    let gpu = unit.address;
-    if unit.group.is_none() {
-        return Fault::problem(format!("{gpu} has no IOMMU group, so no VM can be given it"))
-            .next("enable the IOMMU: intel_iommu=on (Intel) on the kernel command line and VT-d or AMD-Vi in the firmware")
-            .fail();
-    }
-    for function in &unit.functions {
-        let device = Device::new(host, *function);
-        let virtual_functions = device.virtual_functions();
-        if virtual_functions > 0 {
-            return Fault::refused(format!("{function} has {virtual_functions} SR-IOV virtual functions enabled"))
-                .next(format!("echo 0 > /sys/bus/pci/devices/{function}/sriov_numvfs   (only when no VM uses one)"))
-                .fail();
-        }
-        if function.slot != gpu.slot && !seen.function(*function).is_some_and(Function::on_vfio) {
-            let uses = in_use(host, &device);
-            if !uses.is_empty() {
-                let what =
-                    format!("{function} is in the IOMMU group of {gpu} and would go with it: {}", uses.join(", "));
-                return Fault::refused(what).next("free it first, or put the GPU into another PCIe slot").fail();
-            }
-        }
-    }
-    last_console(session, unit, seen, leaving, consent)
-}
-
-fn last_console(session: &Session, unit: &Unit, seen: &Observation, leaving: &[Unit], consent: Consent) -> Result<()> {
-    if !console::goes_with(&session.host, unit, seen, leaving) {
-        return Ok(());
-    }
-    if consent.console {
-        session.log.info(&format!("{}: no other GPU stays on the host; the console goes with it", unit.address));
-        return Ok(());
-    }
-    Fault::refused(format!("{}: no other GPU would stay on a host driver, and the console with it", unit.address))
-        .next("add --allow-console if you can reach this host by network")
-        .fail()
-}
-
 fn remember_originals(op: &mut Operation, seen: &Observation, vmid: Option<u32>) {
     let host = &op.session.host;
     op.record.to = Some(Side::Vfio);
@@ -227,31 +178,6 @@ fn leave_host(op: &mut Operation, seen: &Observation) -> Result<()> {
     let told: Vec<String> = std::iter::once(drivers).chain(problems).collect();
     Fault::problem(format!("not on vfio-pci after the move: {}", told.join("; ")))
         .next(format!("gpu-bind doctor {}", op.unit.address))
-        .fail()
-}
-
-/// Fails when a process of the host has the unit open: drivers wait for such files in the kernel, where nothing helps.
-pub fn nobody_has_it_open(session: &Session, unit: &Unit, consent: Consent) -> Result<()> {
-    let answer = holders::settled_openers(session, unit);
-    if let (Some(why), true) = (&answer.blind, answer.found.is_empty()) {
-        let what = format!("{}: cannot tell who has it open: {why}; nothing was changed", unit.address);
-        return Fault::problem(what).next("ulimit -n; ls /proc").fail();
-    }
-    let openers = answer.found;
-    if openers.is_empty() {
-        return Ok(());
-    }
-    let list = openers.iter().map(Opener::title).collect::<Vec<_>>().join(", ");
-    if consent.openers {
-        session.log.warn(&format!("{}: in use, moved all the same: {list}", unit.address));
-        return Ok(());
-    }
-    let force = if session.log.program() == "gpu-bind" { "; --force proceeds all the same" } else { "" };
-    Fault::busy(format!("{} is in use on the host: {list}; nothing was changed", unit.address))
-        .next(format!(
-            "end those programs, or name their service in {} (units = […]){force}",
-            session.host.shown(&session.host.config_file())
-        ))
         .fail()
 }
 

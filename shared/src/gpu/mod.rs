@@ -21,6 +21,7 @@ pub mod plan;
 pub mod policy;
 pub mod reconcile;
 pub mod record;
+pub mod refuse;
 pub mod release;
 pub mod revive;
 pub mod settle;

@@ -40,9 +40,19 @@ impl<'h> Users<'h> {
     /// of its place in the device tree: `/0000:04:00.0/`. An empty list means that nothing was found; disks that another
     /// program opened raw are not seen.
     pub fn of(&self, part: &str) -> Vec<String> {
+        self.uses(part, true)
+    }
+
+    /// The same without interfaces that are merely up: what would break if somebody who asked for it took the device.
+    pub fn needing(&self, part: &str) -> Vec<String> {
+        self.uses(part, false)
+    }
+
+    fn uses(&self, part: &str, up: bool) -> Vec<String> {
         let mut uses = Vec::new();
         for interface in self.interfaces.iter().filter(|entry| entry.place.contains(part)) {
             network::uses(self.host, &interface.name, &mut uses);
+            uses.extend(network::up(self.host, &interface.name).filter(|_| up));
         }
         self.of_disks(&self.disks_of(part), &mut uses);
         uses
@@ -52,11 +62,13 @@ impl<'h> Users<'h> {
     pub fn unknown(&self, part: &str) -> Vec<String> {
         let interfaces = self.interfaces.iter().filter(|entry| entry.place.contains(part));
         let mut unknown: Vec<_> = interfaces.filter_map(|i| network::unknown(self.host, &i.name)).collect();
-        let disks = self.disks_of(part);
-        if !disks.is_empty() {
-            unknown.extend(self.disk_facts().unknown(self.host, &disks));
-        }
+        unknown.extend(self.unknown_of_disks(&self.disks_of(part)));
         unknown
+    }
+
+    /// What of the uses of these disks cannot be known.
+    pub fn unknown_of_disks(&self, disks: &[String]) -> Vec<String> {
+        if disks.is_empty() { Vec::new() } else { self.disk_facts().unknown(self.host, disks) }
     }
 
     /// The disks and partitions of a device.

@@ -6,6 +6,7 @@ use crate::{
 };
 use std::collections::BTreeSet;
 
+/// What needs an interface: the default route, a bridge or bond, what is stacked on it.
 pub(super) fn uses(host: &Host, name: &str, uses: &mut Vec<String>) {
     let dir = host.net_class().join(name);
     let routed = default_routes(host);
@@ -25,11 +26,14 @@ pub(super) fn uses(host: &Host, name: &str, uses: &mut Vec<String>) {
             uses.push(format!("{name} carries {upper}"));
         }
     }
-    let flags = sysfs::read(&dir.join("flags")).ok().unwrap_or_default();
+}
+
+/// Whether an interface is up, in a sentence: also where nothing else is known to need it.
+pub(super) fn up(host: &Host, name: &str) -> Option<String> {
+    let flags = sysfs::read(&host.net_class().join(name).join("flags")).ok()?;
     // IFF_UP
-    if u32::from_str_radix(flags.trim_start_matches("0x"), 16).is_ok_and(|f| f & 1 != 0) {
-        uses.push(format!("{name} is up"));
-    }
+    let up = u32::from_str_radix(flags.trim_start_matches("0x"), 16).is_ok_and(|f| f & 1 != 0);
+    up.then(|| format!("{name} is up"))
 }
 
 /// Why it cannot be known whether an interface is in use, if so. Whatever carries the default route is up, or belongs to

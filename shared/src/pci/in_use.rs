@@ -7,16 +7,30 @@ use crate::{
 };
 use std::collections::BTreeSet;
 
-/// What uses a function, in sentences: `eno1 belongs to vmbr0`, `sda1 is mounted on /srv`. An empty list means that
-/// nothing was found; disks that another program opened raw are not seen.
-pub fn in_use(host: &Host, device: &Device<'_>) -> Vec<String> {
+/// Whether anybody asked for a function to be taken from the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// A person named it: that an interface is merely up says nothing.
+    ByName,
+    /// It would only go with another.
+    No,
+}
+
+/// What speaks against taking a function from the host, in sentences: `eno1 belongs to vmbr0`, `sda1 is mounted on /srv`,
+/// and what of it cannot be known. Disks that another program opened raw are not seen.
+pub fn in_use(host: &Host, device: &Device<'_>, asked: Asked) -> Vec<String> {
     let users = Users::look(host);
     let part = format!("/{}/", device.address);
-    let mut uses = users.of(&part);
+    let mut uses = match asked {
+        Asked::ByName => users.needing(&part),
+        Asked::No => users.of(&part),
+    };
     let mut disks = multipath_disks(host, device);
     let known = users.disks_of(&part);
     disks.retain(|disk| !known.contains(disk));
     users.of_disks(&disks, &mut uses);
+    uses.extend(users.unknown(&part));
+    uses.extend(users.unknown_of_disks(&disks));
     uses
 }
 

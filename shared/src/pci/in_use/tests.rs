@@ -29,7 +29,11 @@ impl Tree {
     }
 
     fn uses(&self, address: &str) -> Vec<String> {
-        in_use(&self.host, &Device::new(&self.host, address.parse().unwrap()))
+        in_use(&self.host, &Device::new(&self.host, address.parse().unwrap()), Asked::No)
+    }
+
+    fn needing(&self, address: &str) -> Vec<String> {
+        in_use(&self.host, &Device::new(&self.host, address.parse().unwrap()), Asked::ByName)
     }
 }
 
@@ -47,7 +51,14 @@ fn a_network_card_may_be_up_enslaved_or_the_way_out() {
     let expected =
         ["the default route goes through vmbr0", "eno1 belongs to vmbr0", "eno1 carries eno1.7", "eno1 is up"];
     assert_eq!(tree.uses("04:00.0"), expected);
-    assert!(tree.uses("05:00.0").is_empty());
+    // Whoever names it knows that it is up, and not what needs it.
+    assert_eq!(tree.needing("04:00.0"), expected[..3]);
+    assert_eq!(
+        tree.uses("05:00.0"),
+        [
+            "whether idle is up is not known: cannot read /sys/class/net/idle/flags: No such file or directory (os error 2)"
+        ]
+    );
 }
 
 #[test]
@@ -56,6 +67,7 @@ fn a_disk_may_be_mounted_swap_or_part_of_another() {
     for (name, number) in [("sda", "8:0"), ("sda1", "8:1"), ("sda2", "8:2"), ("sda3", "8:3"), ("sda4", "8:4")] {
         let dir = tree.class("block", name, "pci0000:00/0000:02:00.0/ata1/block");
         put(dir.join("dev"), &format!("{number}\n"));
+        put(tree.host.udev_data().join(format!("b{number}")), "E:ID_FS_TYPE=ext4\n");
     }
     let block = tree.host.block_class();
     fs::create_dir_all(block.join("sda3/holders/dm-0")).unwrap();
@@ -87,6 +99,18 @@ fn an_nvme_disk_that_hangs_at_its_subsystem_is_found() {
     let device = tree.host.pci_devices().join("0000:03:00.0");
     fs::create_dir_all(device.join("nvme/nvme0/nvme0c0n1")).unwrap();
     assert_eq!(tree.uses("03:00.0"), ["nvme0n1p2 is mounted on /"]);
+}
+
+#[test]
+fn what_cannot_be_read_does_not_count_as_unused() {
+    let tree = Tree::new();
+    let dir = tree.class("block", "sda", "pci0000:00/0000:02:00.0/ata1/block");
+    put(dir.join("dev"), "8:0\n");
+    for uses in [tree.uses("02:00.0"), tree.needing("02:00.0")] {
+        assert!(uses[0].starts_with("whether sda is mounted is not known: cannot read /proc/1/mountinfo"), "{uses:?}");
+    }
+    put(tree.host.proc().join("self/mountinfo"), "1 0 259:2 / / rw - ext4 /dev/root rw\n");
+    assert!(tree.uses("02:00.0").is_empty());
 }
 
 proptest! {

@@ -1,0 +1,105 @@
+//! What speaks against taking a unit from the host.
+
+use super::{
+    console,
+    detach::Consent,
+    holders,
+    observe::{Function, Observation},
+    unit::Unit,
+};
+use crate::{
+    fault::Fault,
+    host::Host,
+    pci::{Address, Asked, Device, in_use},
+    proc::Opener,
+    session::Session,
+};
+use anyhow::Result;
+
+/// Everything that speaks against taking the unit from the host, before anything is written.
+pub(super) fn allowed(
+    session: &Session,
+    unit: &Unit,
+    seen: &Observation,
+    leaving: &[Unit],
+    consent: Consent,
+) -> Result<()> {
+    let host = &session.host;
+    let gpu = unit.address;
+    if unit.group.is_none() {
+        return Fault::problem(format!("{gpu} has no IOMMU group, so no VM can be given it"))
+            .next("enable the IOMMU: intel_iommu=on (Intel) on the kernel command line and VT-d or AMD-Vi in the firmware")
+            .fail();
+    }
+    for function in &unit.functions {
+        let device = Device::new(host, *function);
+        let virtual_functions = device.virtual_functions();
+        if virtual_functions > 0 {
+            return Fault::refused(format!("{function} has {virtual_functions} SR-IOV virtual functions enabled"))
+                .next(format!("echo 0 > /sys/bus/pci/devices/{function}/sriov_numvfs   (only when no VM uses one)"))
+                .fail();
+        }
+        let on_host = !seen.function(*function).is_some_and(Function::on_vfio);
+        if let Some((what, next)) = on_host.then(|| needed_by_host(host, unit, *function)).flatten() {
+            return Fault::refused(format!("{what}; nothing was changed")).next(next).fail();
+        }
+    }
+    last_console(session, unit, seen, leaving, consent)
+}
+
+/// What the host loses with a function of a unit and needs, in a sentence, and what helps.
+pub fn needed_by_host(host: &Host, unit: &Unit, function: Address) -> Option<(String, &'static str)> {
+    let device = Device::new(host, function);
+    let own = function.slot == unit.address.slot;
+    // Nothing hangs below a screen or a sound card.
+    if own && matches!(device.class() >> 16, 0x03 | 0x04) {
+        return None;
+    }
+    let uses = in_use(host, &device, if own { Asked::ByName } else { Asked::No });
+    let uses = Some(uses).filter(|uses| !uses.is_empty())?.join(", ");
+    Some(if own {
+        let next = "free it first (umount, swapoff, vgchange -an, ip link set … nomaster)";
+        (format!("{function} is in use by this host: {uses}"), next)
+    } else {
+        let what = format!("{function} is in the IOMMU group of {} and would go with it: {uses}", unit.address);
+        (what, "free it first, or put the GPU into another PCIe slot")
+    })
+}
+
+fn last_console(session: &Session, unit: &Unit, seen: &Observation, leaving: &[Unit], consent: Consent) -> Result<()> {
+    if !console::goes_with(&session.host, unit, seen, leaving) {
+        return Ok(());
+    }
+    if consent.console {
+        session.log.info(&format!("{}: no other GPU stays on the host; the console goes with it", unit.address));
+        return Ok(());
+    }
+    Fault::refused(format!("{}: no other GPU would stay on a host driver, and the console with it", unit.address))
+        .next("add --allow-console if you can reach this host by network")
+        .fail()
+}
+
+/// Fails when a process of the host has the unit open: drivers wait for such files in the kernel, where nothing helps.
+pub fn nobody_has_it_open(session: &Session, unit: &Unit, consent: Consent) -> Result<()> {
+    let answer = holders::settled_openers(session, unit);
+    if let (Some(why), true) = (&answer.blind, answer.found.is_empty()) {
+        let what = format!("{}: cannot tell who has it open: {why}; nothing was changed", unit.address);
+        return Fault::problem(what).next("ulimit -n; ls /proc").fail();
+    }
+    let openers = answer.found;
+    if openers.is_empty() {
+        return Ok(());
+    }
+    let list = openers.iter().map(Opener::title).collect::<Vec<_>>().join(", ");
+    if consent.openers {
+        session.log.warn(&format!("{}: in use, moved all the same: {list}", unit.address));
+        return Ok(());
+    }
+    let force = if session.log.program() == "gpu-bind" { "; --force proceeds all the same" } else { "" };
+    Fault::busy(format!("{} is in use on the host: {list}; nothing was changed", unit.address))
+        .next(format!(
+            "end those programs, or name their service in {} (units = […]){force}",
+            session.host.shown(&session.host.config_file())
+        ))
+        .fail()
+}
