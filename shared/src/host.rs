@@ -241,6 +241,9 @@ pub fn names(dir: &Path) -> Vec<String> {
 /// More than any file that we read has in earnest.
 const LARGEST: u64 = 8 << 20;
 
+/// What the kernel hands out of a table at once.
+const PAGE: usize = 4096;
+
 /// A regular file's bytes. Nothing else is opened, so that a FIFO in its place cannot hold us up, nor a huge one fill memory.
 pub fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     let mut file = File::options().read(true).custom_flags(nix::libc::O_NONBLOCK).open(tree::target(path)?)?;
@@ -251,7 +254,9 @@ pub fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     if meta.len() > LARGEST {
         return Err(io::Error::other("larger than 8 MiB"));
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or(0).min(4096));
+    // The kernel's tables are read a page at a time: in smaller pieces a line is missed that moves up between two of them, as
+    // one above goes.
+    let mut bytes = Vec::with_capacity(PAGE);
     file.by_ref().take(LARGEST).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

@@ -55,6 +55,14 @@ impl<T: Send + 'static> MayHang<T> {
     }
 }
 
+/// A storage that does not answer, for tests: as long as the tree has a file of this name.
+#[cfg(test)]
+pub(super) fn storage(host: &crate::host::Host) {
+    while host.at("hangs").exists() {
+        thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

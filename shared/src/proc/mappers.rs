@@ -5,9 +5,9 @@ use super::{
     openers::{DIRECTORY, Openers, Wanted, gone},
     process,
 };
-use crate::host::Host;
+use crate::host::{Host, read_file};
 use nix::{dir::Dir, errno::Errno, sys::stat::Mode};
-use std::{ffi::CString, fs, io, os::fd::AsFd};
+use std::{ffi::CString, io, os::fd::AsFd};
 
 /// Who has one of these devices mapped, other than this process.
 ///
@@ -21,7 +21,7 @@ pub fn mappers(host: &Host, devices: &[(DevNo, String)]) -> Openers {
     let pids = process::pids(host);
     answer.unreadable = usize::from(pids.is_empty());
     for pid in pids.into_iter().filter(|pid| process::own(host) != Some(*pid)) {
-        match fs::read(host.process(pid).join("maps")) {
+        match read_file(&host.process(pid).join("maps")) {
             Ok(maps) => wanted.report(host, pid, mapped(host, pid, &maps, &wanted), &mut answer),
             Err(e) => answer.unreadable += usize::from(!vanished(&e)),
         }
@@ -68,6 +68,7 @@ fn device_mapping(line: &[u8]) -> Option<(CString, &[u8])> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::fs;
 
     #[test]
     fn only_shared_mappings_with_a_path_count() {

@@ -111,12 +111,9 @@ fn ill(host: &Host) {
 
 #[test]
 fn what_hangs_while_a_recovery_is_planned_holds_up_nobody() {
-    // Who wants to know whether PVE is at work on a VM reads this, and opening a fifo waits for its other end.
     let world = World::with(|host| {
         ill(host);
-        fs::create_dir_all(host.qemu_lock()).unwrap();
-        fs::write(host.qemu_lock().join("lock-111.conf"), "").unwrap();
-        nix::unistd::mkfifo(&host.proc_locks(), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        fs::write(host.at("hangs"), "").unwrap();
     });
     world.wait(|snapshot| status(snapshot, "111") == Some(Status::Unhealthy));
     fs::write(world.host().vm_configs().join("112.conf"), "name: b\n").unwrap();
@@ -131,10 +128,7 @@ fn what_hangs_while_a_recovery_is_planned_holds_up_nobody() {
     assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
     assert!(world.engine.history("111").is_some());
 
-    let end = fs::OpenOptions::new().write(true).open(world.host().proc_locks()).unwrap();
-    fs::write(world.dir.path().join("locks"), "").unwrap();
-    fs::rename(world.dir.path().join("locks"), world.host().proc_locks()).unwrap();
-    drop(end);
+    fs::remove_file(world.host().at("hangs")).unwrap();
     let snapshot = world.wait(|snapshot| why(snapshot).as_deref() != Some(planner::NO_ANSWER));
     assert_eq!(snapshot.reading("111").unwrap().recovery.plan, ["QMP 111: cont"]);
 }

@@ -93,6 +93,8 @@ fn at_work(host: &Host, evidence: &Evidence) -> Option<Fault> {
     let id = shown(&instance.id);
     let mut lock = instance.lock.clone();
     if let Some(vmid) = instance.vmid.filter(|_| instance.origin == Origin::Pve) {
+        #[cfg(test)]
+        crate::probe::may_hang::storage(host);
         match pve::load(host, vmid) {
             Ok(config) if config.template => return Some(Fault::refused(format!("{id} is a template"))),
             Ok(config) => lock = lock.or(config.lock),

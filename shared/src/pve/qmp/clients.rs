@@ -1,7 +1,7 @@
 //! Who is served at which socket: what the kernel's list of Unix sockets tells when QEMU itself is silent.
 
-use crate::host::Host;
-use std::{collections::HashSet, ffi::OsStr, fs, os::unix::ffi::OsStrExt, path::Path};
+use crate::host::{Host, read_file};
+use std::{collections::HashSet, ffi::OsStr, os::unix::ffi::OsStrExt, path::Path};
 
 /// The sockets of one reading of `/proc/net/unix`.
 #[derive(Debug, Default)]
@@ -25,7 +25,7 @@ enum Seen {
 impl Clients {
     /// Reads the list; `None` where that is not possible.
     pub(crate) fn read(host: &Host) -> Option<Self> {
-        Some(Self::parse(&fs::read(host.proc_unix_sockets()).ok()?))
+        Some(Self::parse(&read_file(&host.proc_unix_sockets()).ok()?))
     }
 
     fn parse(list: &[u8]) -> Self {
