@@ -18,45 +18,49 @@ use std::{
         unix::fs::{DirBuilderExt, OpenOptionsExt},
     },
     path::{Path, PathBuf},
-    sync::{
-        RwLock,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::OnceLock,
 };
 
-/// Whether there is any: all that a path of the running machine costs.
-static ANY: AtomicBool = AtomicBool::new(false);
-static TREES: RwLock<Vec<PathBuf>> = RwLock::new(Vec::new());
+/// A tree, and the next one. They only grow more, and no lock is held to look at them: a process that is forked while another
+/// thread plants one may look, too.
+struct Tree {
+    root: PathBuf,
+    next: Trees,
+}
+type Trees = OnceLock<Box<Tree>>;
+static TREES: Trees = OnceLock::new();
+
+fn trees() -> impl Iterator<Item = &'static PathBuf> {
+    std::iter::successors(TREES.get(), |tree| tree.next.get()).map(|tree| &tree.root)
+}
 
 /// How often the kernel is asked again when something was renamed meanwhile: it cannot tell then that `..` stayed inside.
 const TRIES: usize = 1000;
 
 /// From now on, what lies below `root` is a tree, also where the path is spelled from `/` on.
 pub(crate) fn plant(root: &Path) {
-    let mut trees = TREES.write().unwrap_or_else(std::sync::PoisonError::into_inner);
     for root in [Some(root.to_owned()), std::path::absolute(root).ok()].into_iter().flatten() {
-        if !trees.contains(&root) {
-            trees.push(root);
+        let mut place = &TREES;
+        loop {
+            let tree = place.get_or_init(|| Box::new(Tree { root: root.clone(), next: OnceLock::new() }));
+            if tree.root == root {
+                break;
+            }
+            place = &tree.next;
         }
     }
-    ANY.store(true, Ordering::Release);
 }
 
 /// The tree that a path is below, and the path inside of it.
-fn split(path: &Path) -> Option<(PathBuf, &Path)> {
-    if !ANY.load(Ordering::Acquire) {
-        return None;
-    }
-    let trees = TREES.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let below = trees.iter().filter_map(|tree| Some((tree, path.strip_prefix(tree).ok()?)));
-    let (tree, rest) = below.min_by_key(|(_, rest)| rest.as_os_str().len())?;
-    Some((tree.clone(), rest))
+fn split(path: &Path) -> Option<(&'static PathBuf, &Path)> {
+    let below = trees().filter_map(|tree| Some((tree, path.strip_prefix(tree).ok()?)));
+    below.min_by_key(|(_, rest)| rest.as_os_str().len())
 }
 
 /// The place that a path leads to, through all links.
 pub fn target(path: &Path) -> io::Result<Cow<'_, Path>> {
     match split(path) {
-        Some((tree, rest)) if !rest.starts_with("proc") => find(&tree, rest).map(Cow::Owned),
+        Some((tree, rest)) if !rest.starts_with("proc") => find(tree, rest).map(Cow::Owned),
         _ => Ok(Cow::Borrowed(path)),
     }
 }

@@ -192,8 +192,8 @@ fn others_get_their_turn_at_the_monitor_while_pictures_are_taken() {
     drop(stop);
     let waits = other.join().unwrap();
     println!("another client waited {:?} at most, of {}", waits.iter().max(), waits.len());
-    // PVE waits for 3 s.
-    assert!(!waits.is_empty() && waits.iter().all(|wait| *wait < Duration::from_secs(2)), "{waits:?}");
+    // So long does PVE wait.
+    assert!(!waits.is_empty() && waits.iter().all(|wait| *wait < Duration::from_secs(3)), "{waits:?}");
     assert!(slow.display.get().unwrap().changed, "{slow:?}");
 }
 

@@ -1,4 +1,5 @@
 # status, list and doctor on a healthy machine: words, JSON, exit codes, an empty environment.
+# kernel: 6.1
 snapshot_state
 expect_exit 0 gpu-bind status
 expect_text "$GPU.*ATTACHED" "$GPU2.*ATTACHED"

@@ -1,4 +1,5 @@
 # A VM holds the group: attach, detach --force and cycle say who, by the deadline, and touch nothing.
+# kernel: 6.12
 gpu_vm 111
 expect_exit 0 qm start 111
 pid=$(vm_pid 111)

@@ -1,5 +1,6 @@
 # Our own write hangs: exit 4 by the deadline, the device named, the lock kept by the writer, healed later.
 # An ALSA user makes snd_hda_intel's unbind wait; --force goes on in spite of it.
+# kernel: 6.1
 control=$(cd "$DEV/$SND/sound" && echo card?)
 hold_open "/dev/snd/control${control/card/C}"
 gpu_vm 111

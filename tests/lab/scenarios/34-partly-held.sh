@@ -1,4 +1,5 @@
 # A VM holds only the sound function: the group is busy, so nothing of it may go back (the kernel says EBUSY).
+# kernel: 6.12
 raw_detach
 unbind "$GPU"
 hold_group /run/inner.pid "$SND"

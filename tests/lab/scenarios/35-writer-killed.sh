@@ -1,4 +1,5 @@
 # Somebody kills the process that writes to sysfs, in the middle of a write: said, and what was moved goes back.
+# kernel: 6.1
 # timeout: 120
 gpu_vm 111
 snapshot_neighbour

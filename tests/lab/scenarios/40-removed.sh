@@ -1,4 +1,5 @@
 # The device disappears (sysfs remove): LOST where it is expected, a message, nothing hangs.
+# kernel: 6.12
 gpu_vm 111
 expect_exit 0 gpu-bind detach 01:00
 put 1 "$DEV/$GPU/remove"

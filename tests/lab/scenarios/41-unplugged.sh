@@ -1,4 +1,5 @@
 # A GPU is pulled out by the machine itself (hot-unplug): LOST, told plainly, the others keep working.
+# kernel: 6.1
 # timeout: 120
 plug_third
 wait_for 20 has_drm "$GPU3" || fail "the lab cannot plug a GPU in"

@@ -1,4 +1,5 @@
 # It dies in the VM: after the stop it is LOST, nothing claims otherwise, the neighbour keeps working.
+# kernel: 6.12
 gpu_vm 111
 snapshot_neighbour
 expect_exit 0 qm start 111

@@ -1,4 +1,5 @@
 # A driver is bound, but it makes no screen (pci-stub): never called ATTACHED, and healed.
+# kernel: 6.1
 gpu_vm 111
 modprobe pci-stub
 put pci-stub "$DEV/$GPU/driver_override"

@@ -1,4 +1,5 @@
 # A leftover id of a GPU that is on the host: after attach, whoever probes it again gets the host driver.
+# kernel: 6.12
 vfio_pci_first
 leave_new_id "$GPU" "$SND"
 snapshot_neighbour

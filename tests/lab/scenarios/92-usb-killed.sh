@@ -1,5 +1,6 @@
 # Killed between off and on: the process that writes switches the port on by itself; when that is killed too, the
 # next run heals it.
+# kernel: 6.1
 # timeout: 180
 # shellcheck source=tests/lab/reset.sh
 . "$LAB/reset.sh"

@@ -1,4 +1,5 @@
 # The controller is reset only when it is spelled out; it always gets its driver back.
+# kernel: 6.12
 # timeout: 180
 # shellcheck source=tests/lab/reset.sh
 . "$LAB/reset.sh"

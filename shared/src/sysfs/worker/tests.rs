@@ -62,10 +62,18 @@ fn one_that_gets_no_processor_is_not_taken_for_stuck() {
     let pid = Pid::from_raw(worker.pid());
     kill(pid, Signal::SIGSTOP).unwrap();
     let later = std::thread::spawn(move || {
-        std::thread::sleep(7 * TURN);
+        std::thread::sleep(22 * TURN);
         kill(pid, Signal::SIGCONT).unwrap();
     });
-    assert!(matches!(worker.read(&file, 4, 5 * TURN, &soon()), Answer::Done(data) if data == b"here"));
+    let answer = worker.read(&file, 4, 20 * TURN, &Deadline::after(Duration::from_secs(60)));
+    let text = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap_or_default();
+    assert!(
+        matches!(&answer, Answer::Done(data) if data == b"here"),
+        "{answer:?}: {} in {}, {}",
+        text("stat"),
+        text("wchan"),
+        text("syscall"),
+    );
     later.join().unwrap();
 }
 

@@ -57,9 +57,16 @@ impl Ground {
         qemu.lock().unwrap().devices = [("usb0".to_owned(), usb0), ("xhci".to_owned(), xhci)].into();
         let (shared, tree) = (Arc::clone(&qemu), host.clone());
         serve(&host, 275, move |command, arguments| answer(&mut shared.lock().unwrap(), &tree, command, arguments));
-        let deadline = Deadline::after(Duration::from_secs(1));
+        let deadline = Deadline::after(Duration::from_secs(60));
         let session = Session::new(host, Config::default(), deadline, Log::new("test", -2), Output::new(true));
         Self { _dir: dir, session, qemu }
+    }
+
+    /// For what never comes.
+    fn impatient() -> Self {
+        let mut ground = Self::new();
+        ground.session.deadline = Deadline::after(Duration::from_secs(1));
+        ground
     }
 
     fn qemu(&self) -> MutexGuard<'_, Qemu> {
@@ -249,7 +256,7 @@ fn a_device_that_qemu_lost_is_added_where_pve_puts_it() {
 
 #[test]
 fn success_is_not_what_device_add_says() {
-    let ground = Ground::new();
+    let ground = Ground::impatient();
     ground.qemu().blind = true;
     let (code, what, next) = ground.refusal();
     assert_eq!((code, next.as_str()), (Code::Problem, "usb-reset 4-1 --rung port"));
@@ -296,7 +303,7 @@ fn what_would_do_no_good_is_refused_before_anything_is_touched() {
         assert_eq!(*this_way_only, this_way, "{what}");
         assert_eq!((ground.qemu().told.len(), ground.records()), (0, 0), "{part}");
     }
-    let ground = Ground::new();
+    let ground = Ground::impatient();
     config(&ground, "usb0: host=4-1\n");
     let name = ["usb-275-usb0".to_owned()];
     let _held = Locks::take(&ground.session.host, &name, "another", &Deadline::after(Duration::ZERO)).unwrap();

@@ -1,6 +1,8 @@
 //! Commands, ports and guests, and when each is asked.
 
 use super::*;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, getsockname, socket};
+use std::os::fd::AsRawFd;
 
 #[test]
 fn a_guest_cannot_name_the_hosts_own_address() {
@@ -60,7 +62,10 @@ fn a_port_accepts_or_does_not() {
     let instance = Arc::new(instance);
     assert_eq!(once(&host, tcp(format!("{{ip}}:{port}")), &instance).passed, Some(true));
     assert_eq!(once(&host, tcp(format!("localhost:{port}")), &instance).passed, Some(true));
-    drop(listener);
+    // Bound, and nobody listens: no other test is given this port meanwhile.
+    let deaf = socket(AddressFamily::Inet, SockType::Stream, SockFlag::empty(), None).unwrap();
+    bind(deaf.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, 0)).unwrap();
+    let port = getsockname::<SockaddrIn>(deaf.as_raw_fd()).unwrap().port();
     let checked = once(&host, tcp(format!("127.0.0.1:{port}")), &instance);
     assert_eq!(checked.passed, Some(false));
     assert!(checked.detail.contains("refused"), "{checked:?}");
