@@ -1,9 +1,10 @@
 //! Many VMs in flight: one thread, one epoll, no call that waits for any of them.
 
+mod silence;
+
 use super::{
     flight::{Flight, Target, Way},
     link::Link,
-    questions::ORDER,
     session::Session,
 };
 use crate::{
@@ -12,7 +13,6 @@ use crate::{
         evidence::{Deep, Qmp, Vnc},
         instance::Endpoint,
     },
-    proc,
     pve::{
         self,
         qmp::{Clients, Trouble, wire},
@@ -21,7 +21,6 @@ use crate::{
 use anyhow::{Context as _, Result};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use std::{
-    path::Path,
     thread,
     time::{Duration, Instant},
 };
@@ -31,8 +30,6 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// QEMU writes its answers one by one. Whoever looks at each as it comes wakes ten times for one VM; who waits this long
 /// between two looks finds several, of many VMs.
 const GATHER: Duration = Duration::from_millis(5);
-/// How long the kernel's list of sockets is good for.
-const LIST_AGE: Duration = Duration::from_millis(500);
 
 /// Asks many VMs at the same time.
 #[derive(Debug)]
@@ -255,66 +252,6 @@ impl Prober {
         let Endpoint::Unix(path) = endpoint else { return None };
         let peer = wire::process(&link.fd).filter(|peer| Some(*peer) != known)?;
         pve::stranger(&self.host, path, peer)
-    }
-
-    /// The time is over: says what the silence means.
-    fn give_up(&mut self, flight: &mut Flight) {
-        match std::mem::replace(&mut flight.qmp, Way::Over) {
-            Way::Over => {}
-            Way::Again(_, Trouble::Closed) => {
-                end_qmp(flight, Qmp::Unknown(Trouble::Closed.to_string()), Some(Trouble::Closed));
-            }
-            _ if flight.session.greeted => match flight.session.strange.take() {
-                // It does answer, and not what it was asked: QEMU does no such thing.
-                Some(line) => {
-                    let words = format!("it greets, and then says what it was not asked: {line}");
-                    end_qmp(flight, Qmp::Unknown(words.clone()), Some(Trouble::Garbage(words)));
-                }
-                None if flight.is_talking() => {
-                    let (answered, all) = (flight.session.answered, ORDER.len());
-                    let words = format!("it is slow: {answered} of {all} questions were answered in time");
-                    end_qmp(flight, Qmp::Unknown(words), Some(Trouble::NoAnswer));
-                }
-                None => end_qmp(flight, Qmp::Hung, Some(Trouble::NoAnswer)),
-            },
-            // However much of it was read in time: who speaks does not hang.
-            _ if flight.spoke => {
-                let words = "it speaks, and not a line of its greeting came in time".to_owned();
-                end_qmp(flight, Qmp::Unknown(words.clone()), Some(Trouble::Garbage(words)));
-            }
-            _ => {
-                let (qmp, trouble) = self.silence(&flight.target);
-                end_qmp(flight, qmp, Some(trouble));
-            }
-        }
-        match std::mem::replace(&mut flight.vnc, Way::Over) {
-            Way::Over => {}
-            Way::Open(link) if link.is_connected() => end_vnc(flight, Vnc::Silent),
-            Way::Again(_, Trouble::Full) => end_vnc(flight, Vnc::Silent),
-            Way::Open(_) => end_vnc(flight, Vnc::Unknown("no connection by the deadline".into())),
-            Way::Later | Way::Again(..) => end_vnc(flight, Vnc::Unknown("it hung up without a word".into())),
-        }
-    }
-
-    /// A monitor that says nothing serves somebody else, or hangs.
-    fn silence(&mut self, target: &Target) -> (Qmp, Trouble) {
-        let path = target.qmp.as_deref().unwrap_or(Path::new(""));
-        if self.list.as_ref().is_none_or(|(read, _)| read.elapsed() > LIST_AGE) {
-            self.list = Some((Instant::now(), Clients::read(&self.host)));
-        }
-        match self.list.as_ref().and_then(|(_, list)| list.as_ref()) {
-            // Ours is among them: where nobody waits it is the one that was accepted, and nobody else is served.
-            Some(clients) if clients.are_served_at(path) && clients.wait_at(path) => (Qmp::Busy, Trouble::Busy),
-            Some(clients) if clients.know(path) => (Qmp::Hung, Trouble::NoAnswer),
-            // Halted processes answer nobody, wherever their sockets are listed.
-            _ if target.pid.and_then(|pid| proc::state(&self.host, pid)).is_some_and(|s| matches!(s, 'T' | 't')) => {
-                (Qmp::Hung, Trouble::NoAnswer)
-            }
-            _ => {
-                let words = "it says nothing, and the list of sockets does not tell whether it serves somebody else";
-                (Qmp::Unknown(words.into()), Trouble::NoAnswer)
-            }
-        }
     }
 }
 
