@@ -13,16 +13,18 @@ wait_for 90 fired_since "$fired" || fail "the timer does not fire"
 vm_holds "$(vm_pid 111)" || fail "the timer took the GPU from a running VM"
 : >/run/lab/knob/no-post-stop
 fired=$(property LastTriggerUSec $unit.timer)
+stopping=$(uptime_us)
 expect_exit 0 qm stop 111
-expect_phases 111 "pre-start post-start pre-stop"
-expect_vfio
 stopped=$(uptime_us)
+expect_phases 111 "pre-start post-start pre-stop"
+# On a busy machine, the timer may come before the end of the command.
+is_driver "$GPU" vfio-pci || [[ $(property LastTriggerUSec $unit.timer) != "$fired" ]] || fail "qm stop returned the GPU"
 wait_for 120 is_driver "$SND" snd_hda_intel || fail "after two minutes still on $(driver_of "$SND")"
 wait_for 30 fired_since "$fired" || fail "it was not the timer, which last fired at $fired"
 [[ $(property Result $unit.service) == success ]] || fail "$unit.service: $(property Result $unit.service)"
 expect_host
 expect_locks_free
 # When it began, by systemd's clock: how long it then takes is emulation's.
-took=$(($(property InactiveExitTimestampMonotonic $unit.service) - stopped))
-((0 < took && took <= 60000000)) || fail "the unit began $((took / 1000)) ms after the stop"
-note "the timer came $((took / 1000000)) s after the stop"
+began=$(property InactiveExitTimestampMonotonic $unit.service)
+((stopping < began && began - stopped <= 60000000)) || fail "the unit began $(((began - stopped) / 1000)) ms after the stop"
+note "the timer came $(((began - stopped) / 1000000)) s after the stop"
