@@ -29,6 +29,7 @@ expect_override "$NIC" "(null)"
 
 # A bridge of the host has it.
 net=$(cd "$DEV/$NIC/net" && echo *)
+modprobe bridge
 ip link add lab0 type bridge
 ip link set "$net" master lab0
 expect_exit 5 pve-hook 111 pre-start
