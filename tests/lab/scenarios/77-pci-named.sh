@@ -4,7 +4,9 @@
 # shellcheck source=tests/lab/reset.sh
 . "$LAB/reset.sh"
 usb_ground
-net=$(cd "$DEV/$NIC/net" && echo *)
+# Its name is udev's, which gives it a moment later.
+card() { udevadm settle -t 20 && echo "$DEV/$NIC/net/"* | sed 's:.*/::'; }
+net=$(card)
 vm_config 111 "hostpci0: 05:00" "hookscript: local:snippets/pve-hook"
 vm_config 112 "hostpci0: ${XHCI4#0000:}" "hookscript: local:snippets/pve-hook"
 
@@ -28,7 +30,7 @@ expect_override "$NIC" "(null)"
 [[ -e $DEV/$NIC/net ]] || fail "the interface did not come back"
 
 # A bridge of the host has it.
-net=$(cd "$DEV/$NIC/net" && echo *)
+net=$(card)
 modprobe bridge
 ip link add lab0 type bridge
 ip link set "$net" master lab0
