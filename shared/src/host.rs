@@ -132,6 +132,8 @@ places! {
     trusted_authorities = "etc/ssl/certs/ca-certificates.crt";
     /// What udev found out about devices.
     udev_data = "run/udev/data";
+    /// There as long as udev is at work.
+    udev_queue = "run/udev/queue";
 }
 
 impl Host {
@@ -239,7 +241,7 @@ pub fn names(dir: &Path) -> Vec<String> {
 }
 
 /// More than any file that we read has in earnest.
-const LARGEST: u64 = 8 << 20;
+const LARGEST: usize = 8 << 20;
 
 /// What the kernel hands out of a table at once.
 const PAGE: usize = 4096;
@@ -251,14 +253,21 @@ pub fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     if !meta.is_file() {
         return Err(io::Error::other("not a regular file"));
     }
-    if meta.len() > LARGEST {
+    if meta.len() > LARGEST as u64 {
         return Err(io::Error::other("larger than 8 MiB"));
     }
     // The kernel's tables are read a page at a time: in smaller pieces a line is missed that moves up between two of them, as
     // one above goes.
-    let mut bytes = Vec::with_capacity(PAGE);
-    file.by_ref().take(LARGEST).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    let (mut bytes, mut page) = (Vec::new(), [0; PAGE]);
+    loop {
+        match file.read(&mut page) {
+            Ok(0) => return Ok(bytes),
+            Ok(_) if bytes.len() > LARGEST => return Err(io::Error::other("larger than 8 MiB")),
+            Ok(count) => bytes.extend_from_slice(&page[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// A regular file's text.

@@ -7,13 +7,18 @@ use super::{
     operation::{Operation, require_answer},
     plan,
     record::{Record, Side},
-    refuse::{allowed, nobody_has_it_open},
+    refuse::{self, allowed, nobody_has_it_open, not_needed},
     settle::keep_baseline,
     unit::Unit,
     units,
     verdict::{State, judge},
 };
-use crate::{deadline::Deadline, fault::Fault, modules, pci::Device};
+use crate::{
+    deadline::Deadline,
+    fault::Fault,
+    modules::{self, is_vfio},
+    pci::Device,
+};
 use anyhow::Result;
 use std::time::Duration;
 
@@ -87,8 +92,11 @@ pub fn may_detach(op: &mut Operation, leaving: &[Unit], consent: Consent) -> Res
     }
     allowed(op.session, &op.unit, &seen, leaving, consent)?;
     // What its units have open, they will close.
-    let units = op.session.config.device(op.unit.address).units.unwrap_or_default();
-    if units.is_empty() { nobody_has_it_open(op.session, &op.unit, consent) } else { Ok(()) }
+    if refuse::units(op.session, &op.unit).is_empty() {
+        nobody_has_it_open(op.session, &op.unit, consent)
+    } else {
+        Ok(())
+    }
 }
 
 /// The unit is on vfio-pci already; only whom it is for changes, and that what a crash cut off is finished.
@@ -127,17 +135,24 @@ fn remember_originals(op: &mut Operation, seen: &Observation, vmid: Option<u32>)
 
 /// Stops the units that use it, and makes sure that nobody else does. Nothing of the device is written yet.
 fn clear_the_way(op: &mut Operation, consent: Consent) -> Result<()> {
-    let units = op.session.config.device(op.unit.address).units.unwrap_or_default();
-    for unit in units {
-        if !units::is_active(op.session, &unit)? {
+    let units = refuse::units(op.session, &op.unit);
+    for unit in &units {
+        if !units::is_active(op.session, unit)? {
             continue;
         }
         // On record before it is stopped: whatever happens then, it is started again.
-        if !op.record.stopped_units.contains(&unit) {
+        if !op.record.stopped_units.contains(unit) {
             op.record.stopped_units.push(unit.clone());
             op.save()?;
         }
-        units::stop(op.session, &unit)?;
+        units::stop(op.session, unit)?;
+    }
+    // A dry run stops none, so that it cannot tell what they leave.
+    if !units.is_empty() && !op.session.dry_run {
+        let own = op.unit.functions.iter().filter(|function| function.slot == op.unit.address.slot);
+        let on_host =
+            own.filter(|f| !Device::new(&op.session.host, **f).driver().is_some_and(|driver| is_vfio(&driver)));
+        on_host.copied().try_for_each(|function| not_needed(op.session, &op.unit, function))?;
     }
     nobody_has_it_open(op.session, &op.unit, consent)
 }

@@ -13,8 +13,14 @@ use crate::{
     pci::{Address, Asked, Device, in_use},
     proc::Opener,
     session::Session,
+    tree,
 };
 use anyhow::Result;
+use std::{thread, time::Duration};
+
+/// How long udev is waited for.
+const UDEV: Duration = Duration::from_secs(5);
+const TICK: Duration = Duration::from_millis(100);
 
 /// Everything that speaks against taking the unit from the host, before anything is written.
 pub(super) fn allowed(
@@ -39,12 +45,34 @@ pub(super) fn allowed(
                 .next(format!("echo 0 > /sys/bus/pci/devices/{function}/sriov_numvfs   (only when no VM uses one)"))
                 .fail();
         }
-        let on_host = !seen.function(*function).is_some_and(Function::on_vfio);
-        if let Some((what, next)) = on_host.then(|| needed_by_host(host, unit, *function)).flatten() {
+    }
+    let on_host = |function: &&Address| !seen.function(**function).is_some_and(Function::on_vfio);
+    // What its units use of it, they will leave.
+    let units = units(session, unit);
+    let now = |function: &&Address| function.slot != gpu.slot || units.is_empty();
+    unit.functions.iter().filter(on_host).filter(now).try_for_each(|function| not_needed(session, unit, *function))?;
+    last_console(session, unit, seen, leaving, consent)
+}
+
+/// The units of systemd that are stopped for a unit of functions.
+pub fn units(session: &Session, unit: &Unit) -> Vec<String> {
+    session.config.device(unit.address).units.unwrap_or_default()
+}
+
+/// Fails when the host needs a function. What came back a moment ago is still looked at by udev, so that more is known soon.
+pub(super) fn not_needed(session: &Session, unit: &Unit, function: Address) -> Result<()> {
+    let host = &session.host;
+    let settled = session.deadline.within(UDEV);
+    let mut looked = false;
+    loop {
+        let Some((what, next)) = needed_by_host(host, unit, function) else { return Ok(()) };
+        let waits = !looked || tree::exists(&host.udev_queue());
+        if !waits || settled.expired() {
             return Fault::refused(format!("{what}; nothing was changed")).next(next).fail();
         }
+        looked = true;
+        thread::sleep(TICK.min(settled.remaining()));
     }
-    last_console(session, unit, seen, leaving, consent)
 }
 
 /// What the host loses with a function of a unit and needs, in a sentence, and what helps.

@@ -28,12 +28,10 @@ struct Entry {
 impl<'h> Users<'h> {
     /// Looks at the host.
     pub fn look(host: &'h Host) -> Self {
-        Self {
-            host,
-            disks: entries(&host.block_class()),
-            interfaces: entries(&host.net_class()),
-            disk_facts: OnceCell::new(),
-        }
+        // One of the ways to an NVMe disk is no disk of its own: it has no number, and nothing can be on it.
+        let mut disks = entries(&host.block_class());
+        disks.retain(|disk| multipath_head(&disk.name).is_none());
+        Self { host, disks, interfaces: entries(&host.net_class()), disk_facts: OnceCell::new() }
     }
 
     /// What uses a device, in sentences: `eno1 belongs to vmbr0`, `sda1 is mounted on /srv`. The device is named by a part
@@ -95,6 +93,15 @@ pub(crate) fn table<T>(host: &Host, file: &Path, read: impl Fn(&str) -> Option<V
     let text = read_text(file).map_err(|error| cannot(&error.to_string()))?;
     let rows = Some(text).filter(|text| !text.is_empty()).as_deref().and_then(read);
     rows.ok_or_else(|| cannot("it is not what the kernel writes there"))
+}
+
+/// The disk that `nvme0c1n2` is one way to: `nvme0n2`.
+pub(crate) fn multipath_head(name: &str) -> Option<String> {
+    let (subsystem, rest) = name.strip_prefix("nvme")?.split_once('c')?;
+    let (controller, namespace) = rest.split_once('n')?;
+    let numbers = [subsystem, controller, namespace];
+    let plain = numbers.iter().all(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
+    plain.then(|| format!("nvme{subsystem}n{namespace}"))
 }
 
 fn entries(class: &Path) -> Vec<Entry> {

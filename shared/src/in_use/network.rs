@@ -36,12 +36,17 @@ pub(super) fn up(host: &Host, name: &str) -> Option<String> {
     up.then(|| format!("{name} is up"))
 }
 
-/// Why it cannot be known whether an interface is in use, if so. Whatever carries the default route is up, or belongs to
-/// something that the interface's own directory tells.
+/// Why it cannot be known whether an interface is in use, if so.
 pub(super) fn unknown(host: &Host, name: &str) -> Option<String> {
     let file = host.net_class().join(name).join("flags");
+    let routes = host.proc().join("net/route");
     let why = match sysfs::read(&file) {
-        Ok(text) if u32::from_str_radix(text.trim_start_matches("0x"), 16).is_ok() => return None,
+        Ok(text) if u32::from_str_radix(text.trim_start_matches("0x"), 16).is_ok() => {
+            // A tree that stands in for a host may do without.
+            let error = read_text(&routes).err().filter(|_| host.is_live())?;
+            let what = format!("whether the default route goes through {name} is not known");
+            return Some(format!("{what}: cannot read {}: {error}", host.shown(&routes)));
+        }
         Ok(_) => "it is no number".to_owned(),
         Err(error) => error.to_string(),
     };

@@ -3,7 +3,7 @@
 use super::Device;
 use crate::{
     host::{Host, names},
-    in_use::Users,
+    in_use::{Users, multipath_head},
 };
 use std::collections::BTreeSet;
 
@@ -48,14 +48,6 @@ fn multipath_disks(host: &Host, device: &Device<'_>) -> Vec<String> {
         rests.into_iter().any(|rest| rest.is_empty() || rest.starts_with('p'))
     };
     names(&host.block_class()).into_iter().filter(of_head).collect()
-}
-
-fn multipath_head(name: &str) -> Option<String> {
-    let (subsystem, rest) = name.strip_prefix("nvme")?.split_once('c')?;
-    let (controller, namespace) = rest.split_once('n')?;
-    let numbers = [subsystem, controller, namespace];
-    let plain = numbers.iter().all(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
-    plain.then(|| format!("nvme{subsystem}n{namespace}"))
 }
 
 #[cfg(test)]

@@ -1,7 +1,12 @@
 //! What keeps a unit from going to a VM, and what goes along with it.
 
 use passthrough::{
-    gpu::{console, holders::host_openers, refuse::needed_by_host, unit::Unit},
+    gpu::{
+        console,
+        holders::host_openers,
+        refuse::{needed_by_host, units},
+        unit::Unit,
+    },
     host::names,
     modules::is_vfio,
     pci::{Address, Device},
@@ -38,7 +43,8 @@ pub(super) fn obstacles(session: &Session, unit: &Unit) -> Vec<String> {
     }
     let host_has_it = !Device::new(host, unit.address).driver().is_some_and(|driver| is_vfio(&driver));
     let openers = if host_has_it { host_openers(host, unit).found } else { Vec::new() };
-    if !openers.is_empty() && session.config.device(unit.address).units.unwrap_or_default().is_empty() {
+    let units = units(session, unit);
+    if !openers.is_empty() && units.is_empty() {
         let list = openers.iter().map(Opener::title).collect::<Vec<_>>().join(", ");
         found.push(format!("the VM cannot be started now, {} is in use on the host: {list}", unit.address));
     }
@@ -47,7 +53,9 @@ pub(super) fn obstacles(session: &Session, unit: &Unit) -> Vec<String> {
         if host.is_live() && device.config_id() == Some(u32::MAX) {
             found.push(format!("{function} answers ffffffff: it fell off the bus; gpu-bind attach {function}"));
         }
-        if !device.driver().is_some_and(|driver| is_vfio(&driver)) {
+        let leaves = !device.driver().is_some_and(|driver| is_vfio(&driver));
+        // What its units use of it, they will leave.
+        if leaves && (function.slot != unit.address.slot || units.is_empty()) {
             found.extend(needed_by_host(host, unit, *function).map(|(what, _)| what));
         }
         if device.virtual_functions() > 0 {

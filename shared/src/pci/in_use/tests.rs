@@ -94,11 +94,16 @@ fn an_nvme_disk_that_hangs_at_its_subsystem_is_found() {
     let tree = Tree::new();
     let head = tree.class("block", "nvme0n1p2", "virtual/nvme-subsystem/nvme-subsys0/nvme0n1");
     tree.class("block", "nvme0n11", "virtual/nvme-subsystem/nvme-subsys0");
+    // It has no number, so that nothing could be told of it.
+    tree.class("block", "nvme0c0n1", "pci0000:00/0000:03:00.0/nvme/nvme0");
+    fs::create_dir_all(tree.host.proc().join("spl/kstat/zfs/rpool")).unwrap();
+    put(tree.host.udev_data().join("b259:2"), "E:ID_FS_TYPE=ext4\n");
     put(head.join("dev"), "259:2\n");
     put(tree.host.proc().join("self/mountinfo"), "1 0 259:2 / / rw - ext4 /dev/root rw\n");
     let device = tree.host.pci_devices().join("0000:03:00.0");
     fs::create_dir_all(device.join("nvme/nvme0/nvme0c0n1")).unwrap();
     assert_eq!(tree.uses("03:00.0"), ["nvme0n1p2 is mounted on /"]);
+    assert!(Users::look(&tree.host).disks_of("/0000:03:00.0/").is_empty());
 }
 
 #[test]
