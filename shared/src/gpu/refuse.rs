@@ -83,8 +83,14 @@ pub fn needed_by_host(host: &Host, unit: &Unit, function: Address) -> Option<(St
     if own && matches!(device.class() >> 16, 0x03 | 0x04) {
         return None;
     }
-    let uses = in_use(host, &device, if own { Asked::ByName } else { Asked::No });
-    let uses = Some(uses).filter(|uses| !uses.is_empty())?.join(", ");
+    let uses = match in_use(host, &device, if own { Asked::ByName } else { Asked::No }) {
+        Ok(uses) if uses.is_empty() => return None,
+        Ok(uses) => uses.join(", "),
+        Err(unknown) => {
+            let what = format!("whether this host uses {function} is not known: {}", unknown.join(", "));
+            return Some((what, "mend what cannot be read, then try again"));
+        }
+    };
     Some(if own {
         let next = "free it first (umount, swapoff, vgchange -an, ip link set … nomaster)";
         (format!("{function} is in use by this host: {uses}"), next)

@@ -16,9 +16,9 @@ pub enum Asked {
     No,
 }
 
-/// What speaks against taking a function from the host, in sentences: `eno1 belongs to vmbr0`, `sda1 is mounted on /srv`,
-/// and what of it cannot be known. Disks that another program opened raw are not seen.
-pub fn in_use(host: &Host, device: &Device<'_>, asked: Asked) -> Vec<String> {
+/// What speaks against taking a function from the host, in sentences: `eno1 belongs to vmbr0`, `sda1 is mounted on /srv`;
+/// where nothing is found, what of it cannot be known is the error. Disks that another program opened raw are not seen.
+pub fn in_use(host: &Host, device: &Device<'_>, asked: Asked) -> Result<Vec<String>, Vec<String>> {
     let users = Users::look(host);
     let part = format!("/{}/", device.address);
     let mut uses = match asked {
@@ -29,9 +29,9 @@ pub fn in_use(host: &Host, device: &Device<'_>, asked: Asked) -> Vec<String> {
     let known = users.disks_of(&part);
     disks.retain(|disk| !known.contains(disk));
     users.of_disks(&disks, &mut uses);
-    uses.extend(users.unknown(&part));
-    uses.extend(users.unknown_of_disks(&disks));
-    uses
+    let mut unknown = users.unknown(&part);
+    unknown.extend(users.unknown_of_disks(&disks));
+    if uses.is_empty() && !unknown.is_empty() { Err(unknown) } else { Ok(uses) }
 }
 
 /// With native multipath, a namespace's disk hangs at its NVM subsystem instead of the controller, which only has a hidden

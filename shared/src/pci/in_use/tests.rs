@@ -12,6 +12,11 @@ fn put(path: PathBuf, text: &str) {
     fs::write(path, text).unwrap();
 }
 
+/// What is found, or what is not known.
+fn told(uses: Result<Vec<String>, Vec<String>>) -> Vec<String> {
+    uses.unwrap_or_else(|unknown| unknown)
+}
+
 impl Tree {
     fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
@@ -29,11 +34,11 @@ impl Tree {
     }
 
     fn uses(&self, address: &str) -> Vec<String> {
-        in_use(&self.host, &Device::new(&self.host, address.parse().unwrap()), Asked::No)
+        told(in_use(&self.host, &Device::new(&self.host, address.parse().unwrap()), Asked::No))
     }
 
     fn needing(&self, address: &str) -> Vec<String> {
-        in_use(&self.host, &Device::new(&self.host, address.parse().unwrap()), Asked::ByName)
+        told(in_use(&self.host, &Device::new(&self.host, address.parse().unwrap()), Asked::ByName))
     }
 }
 
@@ -111,6 +116,8 @@ fn what_cannot_be_read_does_not_count_as_unused() {
     let tree = Tree::new();
     let dir = tree.class("block", "sda", "pci0000:00/0000:02:00.0/ata1/block");
     put(dir.join("dev"), "8:0\n");
+    let address = "02:00.0".parse().unwrap();
+    assert!(in_use(&tree.host, &Device::new(&tree.host, address), Asked::ByName).is_err());
     for uses in [tree.uses("02:00.0"), tree.needing("02:00.0")] {
         assert!(uses[0].starts_with("whether sda is mounted is not known: cannot read /proc/1/mountinfo"), "{uses:?}");
     }
