@@ -29,7 +29,7 @@ up() {
         [[ -e /etc/pve/qemu-server/$vmid.conf ]] || vm "$vmid"
         qm start "$vmid" || fail "VM $vmid does not start"
     done
-    for vmid; do wait_for 30 at_work "$vmid" || fail "the guest of $vmid does not come up"; done
+    for vmid; do wait_for 60 at_work "$vmid" || fail "the guest of $vmid does not come up"; done
     : >/run/lab/log/qm
 }
 # The guest has written to its disk.
@@ -44,7 +44,7 @@ press() { inner_qmp "$1" "{\"execute\":\"send-key\",\"arguments\":{\"keys\":[{\"
 run_state() { inner_qmp "$1" '{"execute":"query-status"}' | jq -rn 'last(inputs | .return.status // empty)'; }
 in_state() { [[ $(run_state "$1") == "$2" ]]; }
 # becomes VMID STATE: QEMU itself says so.
-becomes() { wait_for 15 in_state "$1" "$2" || fail "VM $1 is $(run_state "$1") instead of $2"; }
+becomes() { wait_for 40 in_state "$1" "$2" || fail "VM $1 is $(run_state "$1") instead of $2"; }
 
 # hang VMID: its main loop waits in the kernel for a reader of a fifo that never comes; only SIGKILL ends that. Through a
 # monitor of its own, so that QEMU does not have the one of PVE open meanwhile. Needs "args: $SECOND_MONITOR" for that.
@@ -57,7 +57,7 @@ hang() {
     # The answer never comes; whoever asks stays until QEMU has got as far as the command.
     /usr/lib/lab/qmp ask "${2:-/run/lab/monitor2}" \
         '{"execute":"screendump","arguments":{"filename":"/run/lab/tmp/fifo"}}' &
-    wait_for 15 hangs "$1" || fail "VM $1 does not hang: $(attr "/proc/$(vm_pid "$1")/wchan")"
+    wait_for 40 hangs "$1" || fail "VM $1 does not hang: $(attr "/proc/$(vm_pid "$1")/wchan")"
     kill $! || true
     wait $! || true
 }
@@ -88,9 +88,9 @@ shown() {
     printf '%s' "$ERR"
 }
 
-# look CODE VMID STATUS [FAILURE [QMP [RUN_STATE]]]: within 8 s, whatever is wrong and however busy this machine is.
+# look CODE VMID STATUS [FAILURE [QMP [RUN_STATE]]]: within 15 s, whatever is wrong and however busy this machine is.
 look() {
-    expect_exit_within 8 "$1" vm-probe check "$2" --json
+    expect_exit_within 15 "$1" vm-probe check "$2" --json
     expect_json '.vms | length' 1
     expect_json '.vms[0].vmid' "$2"
     expect_json '.vms[0].status' "$3"
@@ -118,7 +118,7 @@ plan_like() {
 refused() {
     local before after
     before="$(vm_pid "$1") $(cat /run/lab/log/qm /run/lab/log/bridge 2>/dev/null)"
-    expect_exit_within 10 "5|3" vm-probe recover "$1" --apply
+    expect_exit_within 20 "5|3" vm-probe recover "$1" --apply
     expect_text "$2"
     after="$(vm_pid "$1") $(cat /run/lab/log/qm /run/lab/log/bridge 2>/dev/null)"
     [[ $after == "$before" ]] || fail "something was done: $before -> $after"
@@ -126,7 +126,7 @@ refused() {
 
 # heals VMID: recovery works, and is on the books.
 heals() {
-    expect_exit_within 30 0 vm-probe recover "$1" --apply
+    expect_exit_within 60 0 vm-probe recover "$1" --apply
     fine "$1"
     audit "$1"
 }
@@ -136,4 +136,4 @@ audit() {
     json . >/dev/null
 }
 # logged TEXT: of VM 101, in the system's log.
-logged() { wait_for 15 grep -q "vm-probe.*101: $1" /run/lab/syslog || fail "not in the system's log: $1: $(</run/lab/syslog)"; }
+logged() { wait_for 40 grep -q "vm-probe.*101: $1" /run/lab/syslog || fail "not in the system's log: $1: $(</run/lab/syslog)"; }

@@ -6,7 +6,7 @@ up 102
 [[ /sys/class/net/tap101i0/master -ef /sys/class/net/vmbr0 ]] || fail "the tap is no port of vmbr0"
 [[ /sys/class/net/tap102i0/master -ef /sys/class/net/fwbr102i0 ]] || fail "the tap is no port of its firewall bridge"
 [[ /sys/class/net/fwpr102p0/master -ef /sys/class/net/vmbr0 ]] || fail "the firewall bridge does not reach vmbr0"
-wait_for 5 in_state 101 running || fail "101 does not run"
+wait_for 20 in_state 101 running || fail "101 does not run"
 
 press 101 p
 becomes 101 guest-panicked

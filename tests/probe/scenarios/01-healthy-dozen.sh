@@ -3,7 +3,7 @@ took=
 vm 112 "net0: virtio=BC:24:11:00:00:70,bridge=vmbr0,firewall=1"
 up {101..112}
 for i in 1 2 3; do
-    expect_exit_within 6 0 vm-probe check --all --json
+    expect_exit_within 10 0 vm-probe check --all --json
     expect_json '.vms | length' 12
     expect_json '[.vms[] | select(.status != "healthy" or .failure_type != "none" or (.errors | length) > 0)] | length' 0
     expect_json '[.vms[] | select(.qemu.qmp == "ok" and .qemu.run_state == "running")] | length' 12
@@ -14,9 +14,9 @@ expect_json '[.vms[] | select(.video.vnc_available)] | length' 12
 expect_json '[.vms[] | select(.recovery.needed or .recovery.attempts_last_hour != 0 or .recovery.max_attempts != 3)] | length' 0
 note "a dozen in $took"
 
-expect_exit_within 6 0 vm-probe check
+expect_exit_within 10 0 vm-probe check
 for vmid in {101..112}; do expect_text "$vmid .*healthy"; done
-expect_exit_within 6 0 vm-probe check 107 112
+expect_exit_within 10 0 vm-probe check 107 112
 expect_no_text "101 .*healthy"
 expect_exit 0 env -i /bin/sh -c 'cd /sys && /usr/sbin/vm-probe check --all <&-'
 expect_exit 0 vm-probe list

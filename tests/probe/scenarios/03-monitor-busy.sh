@@ -18,7 +18,7 @@ fine 101
 # Somebody holds it, and QEMU hangs then: the process tells.
 monitor_hold 101
 halt 101
-expect_exit_within 4 1 vm-probe check 101 --json
+expect_exit_within 10 1 vm-probe check 101 --json
 expect_json '.vms[0].status + " " + .vms[0].failure_type' "unhealthy qemu"
 go_on 101
 monitor_release

@@ -19,7 +19,7 @@ heals 101
 expect_text "interface_down|tap101i0"
 expect_json '[.. | strings | select(test("tap101i0"))] | length > 0' true
 [[ $(vm_pid 101) == "$pid" ]] || fail "it was started anew"
-wait_for 10 grep -q vm-probe /run/lab/syslog || fail "nothing in the system's log: $(</run/lab/syslog)"
+wait_for 30 grep -q vm-probe /run/lab/syslog || fail "nothing in the system's log: $(</run/lab/syslog)"
 look 0 101 healthy
 expect_json '.vms[0].recovery.attempts_last_hour' 1
 fine 102

@@ -1,7 +1,7 @@
 # QEMU is killed: its pid file stays, and says that it ought to run. One that was stopped in order is off, and well.
 up 101 102 103
 kill -KILL "$(vm_pid 101)"
-wait_for 5 dead "$(vm_pid 101)"
+wait_for 20 dead "$(vm_pid 101)"
 look 1 101 unhealthy qemu
 errors_like "QEMU|process|ended|gone"
 expect_exit 0 qm stop 102

@@ -30,8 +30,8 @@ heals 101
 # A task of PVE holds the lock of the configuration: not now.
 ip link set tap102i0 down
 flock /var/lock/qemu-server/lock-102.conf sleep 1000 &
-wait_for 5 eval '! flock -n /var/lock/qemu-server/lock-102.conf true'
-expect_exit_within 15 "0|3|5" vm-probe recover 102 --apply
+wait_for 20 eval '! flock -n /var/lock/qemu-server/lock-102.conf true'
+expect_exit_within 30 "0|3|5" vm-probe recover 102 --apply
 [[ $(attr /sys/class/net/tap102i0/carrier) != 1 ]] || fail "it acted in the midst of a task"
 kill $!
 read_processes sleep

@@ -11,7 +11,7 @@ qemu-system-x86_64 -accel tcg -m 32 -nodefaults -device VGA,romfile= -vnc 127.0.
 read_processes 'qemu-system-*'
 pid=${REPLY% }
 report() {
-    expect_exit_within 4 "$1" vm-probe report --source container "${@:2}"
+    expect_exit_within 10 "$1" vm-probe report --source container "${@:2}"
     json . >/dev/null
 }
 report 0
@@ -34,6 +34,6 @@ expect_json .qemu_healthy false
 kill -CONT "$pid"
 report 0
 kill -KILL "$pid"
-wait_for 5 dead "$pid"
+wait_for 20 dead "$pid"
 report "0|1"
 expect_json '.qemu_healthy' false

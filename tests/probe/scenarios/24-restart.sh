@@ -14,7 +14,7 @@ settings '[probe.recovery]' 'qemu = true'
 expect_exit "0|5" vm-probe recover 101
 expect_text "stop" "start"
 settings '[probe.recovery]' 'qemu = true' 'restart = true'
-expect_exit_within 30 0 vm-probe recover 101 --apply
+expect_exit_within 60 0 vm-probe recover 101 --apply
 fine 101
 dead "$pid" || fail "the old one is still there"
 grep -q '^stop 101' /run/lab/log/qm || fail "not by qm: $(</run/lab/log/qm)"
@@ -28,8 +28,8 @@ logged 'recovery recovered: qmp_hung is over; it is healthy'
 hang 101
 mkdir -p /run/lab/knob
 : >/run/lab/knob/fail-start
-expect_exit_within 30 1 vm-probe recover 101 --apply
+expect_exit_within 60 1 vm-probe recover 101 --apply
 rm -r /run/lab/knob
 audit 101
 expect_text "fail"
-expect_exit_within 4 "0|1" vm-probe check 101
+expect_exit_within 10 "0|1" vm-probe check 101

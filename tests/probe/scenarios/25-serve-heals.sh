@@ -5,7 +5,7 @@ up 101 102
 serve() {
     vm-probe serve >>/run/lab/log/serve 2>&1 &
     DAEMON=$!
-    wait_for 5 curl -sf -o /dev/null http://127.0.0.1:8080/readyz || fail "it does not get ready: $(</run/lab/log/serve)"
+    wait_for 20 curl -sf -o /dev/null http://127.0.0.1:8080/readyz || fail "it does not get ready: $(</run/lab/log/serve)"
 }
 carrier() { [[ $(attr "/sys/class/net/$1/carrier") == 1 ]]; }
 attempts() { vm-probe check "$1" --json | jq .vms[0].recovery.attempts_last_hour; }
@@ -24,10 +24,10 @@ becomes 102 guest-panicked
 
 start=$EPOCHREALTIME
 ip link set tap101i0 down
-wait_for 15 carrier tap101i0 || fail "not healed: $(</run/lab/log/serve)"
+wait_for 40 carrier tap101i0 || fail "not healed: $(</run/lab/log/serve)"
 note "healed after $(since "$start") ms"
 settled() { vm-probe audit 101 --json | jq -e '.recoveries | map(.outcome) == ["recovered"]' >/dev/null; }
-wait_for 10 settled || fail "not on the books: $(vm-probe audit 101 --json)"
+wait_for 30 settled || fail "not on the books: $(vm-probe audit 101 --json)"
 [[ $(attempts 101) == 1 ]] || fail "counted $(attempts 101) times"
 logged 'recovery 1 of 3 in this hour, asked for by policy: interface_down:tap101i0; ip link set tap101i0 up'
 becomes 102 guest-panicked
@@ -35,7 +35,7 @@ becomes 102 guest-panicked
 
 # Killed and started again: what it may still do is on disk.
 kill -KILL $DAEMON
-wait_for 5 dead $DAEMON
+wait_for 20 dead $DAEMON
 for ((i = 0; i < 2; i++)); do
     ip link set tap101i0 down
     expect_exit 0 vm-probe recover 101 --apply
@@ -46,4 +46,4 @@ nap 8
 ! carrier tap101i0 || fail "healed a fourth time"
 [[ $(attempts 101) == 3 ]] || fail "counted $(attempts 101) times"
 kill -TERM $DAEMON
-wait_for 5 dead $DAEMON || fail "it does not end"
+wait_for 20 dead $DAEMON || fail "it does not end"

@@ -20,18 +20,18 @@ for ((at = 1; at < 40; at++)); do
         expect_text "next: vm-probe recover 101 --apply"
         # Whoever comes next finishes it, before anything else is done.
         expect_exit "0|1|5" vm-probe recover 101 --apply
-        wait_for 5 vm_runs 101 || fail "killed at $at: it was left off"
+        wait_for 20 vm_runs 101 || fail "killed at $at: it was left off"
     elif grep -q '^start 101' /run/lab/log/qm; then
         expect_exit "0|1|5" vm-probe recover 101 --apply
     else
         # Nothing was done yet: it hangs as before.
         kill -KILL "$(vm_pid 101)"
-        wait_for 5 dead "$(vm_pid 101)"
+        wait_for 20 dead "$(vm_pid 101)"
         rm -f /run/qemu-server/101.*
         qm start 101
     fi
     (($(grep -c '^stop 101' /run/lab/log/qm || true) <= 1)) || fail "killed at $at: stopped twice: $(</run/lab/log/qm)"
-    wait_for 10 in_state 101 running || fail "killed at $at: it does not run"
+    wait_for 30 in_state 101 running || fail "killed at $at: it does not run"
 done
 ((STATUS == 0)) || fail "without a crash it ended with $STATUS"
 ((off > 0)) || fail "none of $tried left it off: nothing was tried"

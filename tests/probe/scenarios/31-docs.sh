@@ -27,15 +27,15 @@ prepare_serving() {
     # Each is judged for itself, 111 perhaps last.
     ready() {
         local said
-        said=$(curl -sS -m 5 http://127.0.0.1:8080/metrics 2>&1)
+        said=$(curl -sS -m 20 http://127.0.0.1:8080/metrics 2>&1)
         [[ $said == *'vm_probe_status{vmid="111"} 0'* && $said == *'vm_probe_status{vmid="112"} 4'* ]]
     }
-    wait_for 20 ready || fail "it does not get ready: $(</run/lab/log/serve)"
+    wait_for 60 ready || fail "it does not get ready: $(</run/lab/log/serve)"
 }
 # The page asks for a record, so the daemon has to have one: more than the reading with which it begins.
 prepare_well() {
-    recorded() { [[ $(curl -sS -m 5 http://127.0.0.1:8080/api/quality/history/111 | jq '.readings | length') -gt 2 ]]; }
-    wait_for 20 recorded || fail "nothing is recorded of 111"
+    recorded() { [[ $(curl -sS -m 20 http://127.0.0.1:8080/api/quality/history/111 | jq '.readings | length') -gt 2 ]]; }
+    wait_for 60 recorded || fail "nothing is recorded of 111"
     kill -TERM "$daemon"
     wait "$daemon"
     rm /etc/pve-hooks/config.toml
@@ -90,7 +90,7 @@ signed() {
 # api NAME PORT PATH AUTHORIZATION ANSWER
 api() {
     "$DOCS/api" $API/both "$API/$1.log" "${@:2}" >"$API/$1.says" 2>&1 &
-    wait_for 20 grep -q ready "$API/$1.says" || fail "the stand-in for $1 does not start: $(<"$API/$1.says")"
+    wait_for 60 grep -q ready "$API/$1.says" || fail "the stand-in for $1 does not start: $(<"$API/$1.says")"
 }
 # The one QEMU in there, and who reports of it.
 pod() {
@@ -103,8 +103,8 @@ pod() {
             -device virtio-net-pci,netdev=n,romfile= &&
             exec vm-probe serve --source container --listen 192.168.1.10:8080 --token-file /etc/pve-hooks/probe.token
     ' - $API >$API/pod 2>&1 &
-    well() { curl -fsS -m 5 http://192.168.1.10:8080/health 2>/dev/null | jq -e '.overall_status == "healthy"' >/dev/null; }
-    wait_for 40 well || fail "the pod is not well: $(<$API/pod) $(curl -sS -m 5 http://192.168.1.10:8080/health 2>&1)"
+    well() { curl -fsS -m 20 http://192.168.1.10:8080/health 2>/dev/null | jq -e '.overall_status == "healthy"' >/dev/null; }
+    wait_for 90 well || fail "the pod is not well: $(<$API/pod) $(curl -sS -m 20 http://192.168.1.10:8080/health 2>&1)"
 }
 trap 'rm -rf /run/secrets /etc/pve/pve-root-ca.pem' EXIT
 
