@@ -53,6 +53,8 @@ static void give(const void *from, size_t n) {
 
 static int look(const char *file) {
     unsigned char kinds[256], count, server[16];
+    char next[256];
+    snprintf(next, sizeof next, "%s.next", file);
     take(server, 12);
     give("RFB 003.008\n", 12);
     take(&count, 1);
@@ -82,8 +84,9 @@ static int look(const char *file) {
             if (take32()) return fprintf(stderr, "an encoding that was not asked for\n"), 1;
             skip(width * height * pixel);
         }
-        FILE *out = fopen(file, "w");
-        if (out) fprintf(out, "%d\n", ++updates), fclose(out);
+        /* Whoever reads it finds a number at any time. */
+        FILE *out = fopen(next, "w");
+        if (out) fprintf(out, "%d\n", ++updates), fclose(out), rename(next, file);
         nanosleep(&(struct timespec){.tv_nsec = 200 * 1000 * 1000}, NULL);
     }
 }
