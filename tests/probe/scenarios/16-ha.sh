@@ -12,7 +12,9 @@ expect_exit 0 vm-probe recover 102
 go_on 102
 
 # HA wants it started, and it is off.
-kill -KILL "$(vm_pid 101)"
+pid=$(vm_pid 101)
+kill -KILL "$pid"
+wait_for 20 dead "$pid"
 rm /run/qemu-server/101.*
 look 1 101 unhealthy qemu
 errors_like HA
