@@ -11,10 +11,20 @@ carrier() { [[ $(attr "/sys/class/net/$1/carrier") == 1 ]]; }
 attempts() { vm-probe check "$1" --json | jq .vms[0].recovery.attempts_last_hour; }
 serve
 
-# A blink is no illness.
-ip link set tap101i0 down
-nap 0.3
-ip link set tap101i0 up
+# A blink is no illness. What takes longer here than two of its rounds is no blink, and is done again.
+for _ in 1 2 3 4 5; do
+    start=$EPOCHREALTIME
+    ip link set tap101i0 down
+    nap 0.3
+    ip link set tap101i0 up
+    took=$(since "$start")
+    ((took >= 1500)) || break
+    kill -KILL $DAEMON
+    wait_for 20 dead $DAEMON
+    rm -rf /var/lib/pve-hooks /run/pve-hooks
+    serve
+done
+((took < 1500)) || fail "this machine is too busy for a blink: $took ms"
 nap 4
 [[ $(attempts 101) == 0 ]] || fail "it acted on a blink"
 
