@@ -107,17 +107,17 @@ def starts(page, line, file, root):
     socket.unlink(missing_ok=True)
     words = ["vm-probe", "--root", str(root), "--config", str(file), "serve", "--listen", f"unix:{socket}"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as daemon:
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while daemon.poll() is None and not socket.exists() and time.monotonic() < until:
             time.sleep(0.02)
         started = socket.exists()
         daemon.terminate()
         try:
-            said = daemon.communicate(timeout=10)[0]
+            said = daemon.communicate(timeout=60)[0]
         except subprocess.TimeoutExpired:
             daemon.kill()
             said = daemon.communicate()[0]
-            complain(page, line, "vm-probe serve does not end with it within 10 s")
+            complain(page, line, "vm-probe serve does not end with it within 60 s")
     if not started:
         complain(page, line, f"vm-probe serve does not start with it: {said.strip()}")
 

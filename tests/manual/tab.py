@@ -41,7 +41,7 @@ os.write(terminal, (setup + "\necho 'set'-up\n").encode())
 ready = wait("set-up", 60)
 seen = said = ""
 os.write(terminal, (line + "\t").encode())
-found = ready and wait(expected, 20)
+found = ready and wait(expected, 60)
 wait("what never comes", 0.1)
 os.kill(pid, 9)
 os.waitpid(pid, 0)

@@ -28,10 +28,11 @@ dry_run() {
     rm -f "$top/port"
     tests/snippets/discovery >"$top/port" &
     server=$!
-    for ((i = 0; i < 100; i++)); do
+    for ((i = 0; i < 600; i++)); do
         [[ ! -s $top/port ]] || break
         sleep 0.1
     done
+    [[ -s $top/port ]] || fail "the stand-in for the API does not start"
     for file; do files+=(-f "$file"); done
     expect 0 kubectl --kubeconfig /dev/null --cache-dir "$top/kubectl" --server "http://127.0.0.1:$(<"$top/port")" \
         apply --dry-run=client --validate=false "${files[@]}"
@@ -97,20 +98,20 @@ serves() {
         "$top/probe/vm-probe" --config "$dir/config.toml" --instances "$dir/instances.json" --root "$dir/root" "$@" \
         2>"$dir/log" &
     server=$!
-    for ((i = 0; i < 100; i++)); do
+    for ((i = 0; i < 600; i++)); do
         address=$(sed -n 's/^vm-probe: listening on //p' "$dir/log")
         [[ -z $address ]] || break
         sleep 0.1
     done
     printf '$ vm-probe %s   (user %s)\n%s\n' "$*" "$uid" "$(<"$dir/log")"
     [[ $address ]] || fail "vm-probe $* does not listen"
-    expect 0 curl -fsS -m 5 "$address/livez"
-    expect 0 curl -fsS -m 5 "$address/metrics"
+    expect 0 curl -fsS -m 30 "$address/livez"
+    expect 0 curl -fsS -m 30 "$address/metrics"
     # By the name of the service, and by no other.
     host=$(sed -n 's/^hosts = \["[^"]*", *"\([^"]*\)".*/\1/p' "$dir/config.toml")
     if [[ $host ]]; then
-        expect 0 curl -fsS -m 5 -H "Host: $host:8080" "$address/livez"
-        expect 22 curl -fsS -m 5 -H "Host: $host.example.org" "$address/livez"
+        expect 0 curl -fsS -m 30 -H "Host: $host:8080" "$address/livez"
+        expect 22 curl -fsS -m 30 -H "Host: $host.example.org" "$address/livez"
         expect_text "421"
     fi
     kill "$server"

@@ -53,7 +53,8 @@ class Browser:
         if self.session:
             message["sessionId"] = self.session
         os.write(self.writer, json.dumps(message).encode() + b"\0")
-        deadline = time.monotonic() + 30
+        # One that starts on a busy machine takes its time.
+        deadline = time.monotonic() + 120
         while True:
             told = self.receive(deadline)
             if told.get("id") == self.count:
@@ -76,7 +77,7 @@ class Browser:
             raise RuntimeError(f"{text}: {json.dumps(result['exceptionDetails'])[:400]}")
         return result["result"].get("value")
 
-    def until(self, text, seconds=15):
+    def until(self, text, seconds=60):
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             value = self.js(text)

@@ -108,7 +108,7 @@ try:
     # Events arrive; a choice of status holds.
     browser.js("const s = document.getElementById('search'); s.value = ''; s.dispatchEvent(new Event('input'))")
     browser.until(f"{rows}.length === 12")
-    browser.until("document.getElementById('said').textContent.includes('router: degraded')", 20)
+    browser.until("document.getElementById('said').textContent.includes('router: degraded')")
     browser.js("[...document.querySelectorAll('#chips button')].find(chip => chip.textContent.includes('stopped')).click()")
     browser.until(f"{rows}.length === 1 && {rows}[0].innerText.includes('spare')")
     browser.js("[...document.querySelectorAll('#chips button')].find(chip => chip.textContent.includes('in all')).click()")
@@ -121,7 +121,7 @@ try:
 
     # The daemon goes: the page says so, and since when.
     os.kill(server, signal.SIGTERM)
-    browser.until("document.getElementById('live').textContent.startsWith('not live since')", 20)
+    browser.until("document.getElementById('live').textContent.startsWith('not live since')")
     browser.picture(f"{pictures}/lost.png")
     print(f"{len(done)} things hold; pictures in {pictures}")
 finally:
