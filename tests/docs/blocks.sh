@@ -79,7 +79,7 @@ play_block() {
             : >"$SCRATCH/runs"
             bash -c "exec $command" >"$SCRATCH/runs" 2>&1 </dev/null &
             pids+=($!)
-            wait_for 20 grep -q 'listening on' "$SCRATCH/runs" || fail "$PAGE: '$command' does not listen: $(<"$SCRATCH/runs")"
+            wait_for 60 grep -q 'listening on' "$SCRATCH/runs" || fail "$PAGE: '$command' does not listen: $(<"$SCRATCH/runs")"
             continue
         fi
         printf '$ %s\n' "$command" >>"$OUTPUT"

@@ -73,9 +73,9 @@ monitor_hold() {
     : >/run/lab/monitor
     /usr/lib/lab/qmp hold "/run/qemu-server/$1.qmp" >/run/lab/monitor &
     MONITOR_HOLDER=$!
-    wait_for 10 test -s /run/lab/monitor
+    wait_for 60 test -s /run/lab/monitor
 }
-monitor_release() { kill "$MONITOR_HOLDER" && wait_for 5 dead "$MONITOR_HOLDER"; }
+monitor_release() { kill "$MONITOR_HOLDER" && wait_for 60 dead "$MONITOR_HOLDER"; }
 
 # --- saying what happened
 
