@@ -1,3 +1,4 @@
+# timeout: 240
 # The ground itself, without vm-probe: QEMUs start, taps reach their bridge, and the faults are what they ought to be.
 up 101
 vm 102 "net0: virtio=BC:24:11:00:00:66,bridge=vmbr0,firewall=1"

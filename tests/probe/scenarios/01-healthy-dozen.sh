@@ -1,3 +1,4 @@
+# timeout: 240
 # A dozen VMs that are well: all of them in one table within seconds, none called ill, in JSON and for people.
 took=
 vm 112 "net0: virtio=BC:24:11:00:00:70,bridge=vmbr0,firewall=1"

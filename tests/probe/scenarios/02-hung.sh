@@ -1,3 +1,4 @@
+# timeout: 240
 # One of twelve hangs: its monitor and its VNC still accept connections. Nobody else waits for it.
 up {101..112}
 halt 105

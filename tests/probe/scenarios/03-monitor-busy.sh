@@ -1,3 +1,4 @@
+# timeout: 240
 # Somebody else talks to QEMU: busy, not broken. What can be seen without the monitor is still seen.
 up 101
 monitor_hold 101

@@ -1,3 +1,4 @@
+# timeout: 240
 # Paused by a person: understood, no failure, and never "healed".
 up 101
 inner_qmp 101 '{"execute":"stop"}' >/dev/null

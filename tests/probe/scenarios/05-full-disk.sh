@@ -1,3 +1,4 @@
+# timeout: 240
 # The storage is full: QEMU stops the machine. Going on helps only once there is room again; then it is all that is needed.
 for vmid in 101 102; do
     vm $vmid

@@ -1,3 +1,4 @@
+# timeout: 240
 # The tap is gone while QEMU thinks that all is well. Only a new start brings it back: that is said, and not done.
 up 101 102
 ip link delete tap101i0

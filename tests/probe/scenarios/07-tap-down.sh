@@ -1,3 +1,4 @@
+# timeout: 240
 # The tap is down: brought up again, and nothing else touched.
 up 101 102
 pid=$(vm_pid 101)

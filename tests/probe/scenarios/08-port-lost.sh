@@ -1,3 +1,4 @@
+# timeout: 240
 # The tap is no port of its bridge any more: PVE's own script puts it back.
 up 101
 ip link set tap101i0 nomaster

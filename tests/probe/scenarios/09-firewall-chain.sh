@@ -1,3 +1,4 @@
+# timeout: 240
 # With PVE's firewall there are three more links to be broken between the tap and its bridge.
 vm 101 "net0: virtio=BC:24:11:00:00:65,bridge=vmbr0,firewall=1"
 up 101

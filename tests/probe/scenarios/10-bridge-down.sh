@@ -1,3 +1,4 @@
+# timeout: 240
 # The bridge of all is down: every VM on it is told, and a VM without it is not. More than a few at once: the node is at
 # fault, and nothing is done about single VMs.
 ip link add vmbr1 type bridge

@@ -1,3 +1,4 @@
+# timeout: 240
 # QEMU is killed: its pid file stays, and says that it ought to run. One that was stopped in order is off, and well.
 up 101 102 103
 kill -KILL "$(vm_pid 101)"

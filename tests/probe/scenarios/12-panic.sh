@@ -1,3 +1,4 @@
+# timeout: 240
 # The guest panicked, and said so to its machine.
 up 101 102
 pid=$(vm_pid 101)

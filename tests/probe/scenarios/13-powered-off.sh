@@ -1,3 +1,4 @@
+# timeout: 240
 # The guest powered off and QEMU stays (-no-shutdown): PVE's own daemon will end it. Not a failure to be healed.
 up 101
 press 101 o

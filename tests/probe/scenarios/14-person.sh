@@ -1,3 +1,4 @@
+# timeout: 240
 # A person looks at the VM by VNC, alone. Twenty checks later he still does, and his picture kept coming.
 up 101
 /usr/lib/lab/person look /run/qemu-server/101.vnc /run/lab/log/person &

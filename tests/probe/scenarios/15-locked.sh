@@ -1,3 +1,4 @@
+# timeout: 240
 # A backup has the VM locked and its machine paused: that is no failure, and nobody may touch it.
 settings '[probe.recovery]' 'network = true' 'qemu = true' 'mixed = true' 'restart = true'
 up 101 102

@@ -1,3 +1,4 @@
+# timeout: 240
 # PVE's HA manager looks after this VM: it recovers it, we do not.
 settings '[probe.recovery]' 'network = true' 'qemu = true' 'mixed = true' 'restart = true'
 printf 'vm: 101\n\tgroup all\n\tstate started\n\nvm: 103\n\tstate ignored\n' >/etc/pve/ha/resources.cfg

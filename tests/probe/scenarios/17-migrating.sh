@@ -1,3 +1,4 @@
+# timeout: 240
 # A migration is under way: nothing is wrong, and nothing may be done.
 settings '[probe.recovery]' 'network = true' 'qemu = true' 'mixed = true' 'restart = true'
 up 101

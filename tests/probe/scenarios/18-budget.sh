@@ -1,5 +1,5 @@
 # Three recoveries an hour and no fourth: not by hand, not by force, not after a reboot took what was in /run.
-# timeout: 180
+# timeout: 720
 settings '[probe.recovery]' 'network = true'
 up 101 102
 for i in 1 2 3; do

@@ -1,5 +1,5 @@
 # A recovery is killed at each of its steps: it counts, is on the books as interrupted, and the next one finishes the work.
-# timeout: 100
+# timeout: 400
 settings '[probe.recovery]' 'network = true'
 up 101
 tried=0 interrupted=0

@@ -1,3 +1,4 @@
+# timeout: 240
 # Checks of the administrator's own: a command, a TCP port, an HTTP address; each counts for the class that he gave it.
 up 101 102
 mkdir -p /run/lab/tmp/www

@@ -1,4 +1,4 @@
-# timeout: 180
+# timeout: 720
 # The daemon: what it says follows what happens, events come as they happen, and nothing changes without the token.
 settings '[probe]' 'fast = "1s"' 'deep = "2s"' 'discovery = "2s"'
 up 101 102 103

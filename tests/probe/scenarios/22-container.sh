@@ -1,3 +1,4 @@
+# timeout: 240
 # Beside one QEMU in a container, without PVE and without Kubernetes: the one report that front ends know.
 mv /etc/pve /etc/pve.away
 trap 'mv /etc/pve.away /etc/pve' EXIT

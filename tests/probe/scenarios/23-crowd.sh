@@ -1,3 +1,4 @@
+# timeout: 240
 # Many look at once, as monitoring, PVE itself and people do: the monitor serves one at a time, and nobody takes that for an
 # illness.
 up {101..106}

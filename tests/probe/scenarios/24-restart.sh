@@ -1,3 +1,4 @@
+# timeout: 240
 # QEMU hangs for good: it is stopped and started, last of all means, and only where that was switched on.
 vm 101 "args: $SECOND_MONITOR"
 up 101 102

@@ -1,3 +1,4 @@
+# timeout: 240
 # The daemon heals by itself what config.toml lets it heal: not at the first bad reading, not more than three times, not what
 # it was not given, and a restart does not make it forget.
 settings '[probe]' 'fast = "1s"' 'deep = "1s"' '[probe.recovery]' 'network = true'

@@ -1,3 +1,4 @@
+# timeout: 240
 # QEMU hangs while it answers somebody, who then goes away: its end of that connection stays open, and looks like a client
 # that is served.
 up 101

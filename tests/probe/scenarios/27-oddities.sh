@@ -1,5 +1,5 @@
 # What lies about where PVE keeps its files may be anything: nothing hangs, nothing crashes, nobody else suffers.
-# timeout: 90
+# timeout: 360
 settings '[probe]' 'agent = true'
 up 101 102 103 104
 # An agent that nobody answers for is no illness.

@@ -1,5 +1,5 @@
 # A restart is killed at each of its steps: the VM is not left off, and not stopped once more than needed.
-# timeout: 280
+# timeout: 900
 settings '[probe.recovery]' 'qemu = true' 'restart = true'
 vm 101 "args: $SECOND_MONITOR"
 up 101

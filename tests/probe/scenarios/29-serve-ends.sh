@@ -1,5 +1,5 @@
 # The daemon is told to end while it restarts a VM, or its terminal is closed: it does not leave it off.
-# timeout: 90
+# timeout: 360
 settings '[probe]' 'fast = "1s"' 'deep = "4s"' '[probe.recovery]' 'qemu = true' 'restart = true'
 vm 101 "args: $SECOND_MONITOR"
 up 101

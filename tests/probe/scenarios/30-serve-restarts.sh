@@ -1,5 +1,5 @@
 # The daemon restarts a VM that hangs, though it looks at it more often than that gives up, and though others keep asking.
-# timeout: 100
+# timeout: 400
 settings '[probe]' 'fast = "1s"' 'deep = "1s"' '[probe.recovery]' 'qemu = true' 'restart = true'
 vm 101 "args: $SECOND_MONITOR"
 up 101 102

@@ -1,4 +1,4 @@
-# timeout: 240
+# timeout: 900
 # The commands of the pages on vm-probe, as they stand there, and what they say.
 # shellcheck source=tests/docs/blocks.sh
 . "$here/../docs/blocks.sh"

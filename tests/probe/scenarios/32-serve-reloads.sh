@@ -1,4 +1,4 @@
-# timeout: 90
+# timeout: 360
 # A service reads its configuration anew by SIGHUP, as the unit's reload sends it, and keeps what it knows; one that is no good
 # fails beforehand and changes nothing. A second daemon on the same record is refused, and one that was killed leaves no lock.
 settings '[probe]' 'fast = "1s"' 'deep = "1s"'
