@@ -82,7 +82,7 @@ get() {
         say "would run: apt-get install $*"
         return 0
     fi
-    said=$(DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@" 2>&1) || {
+    said=$(DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@" 2>&1) || {
         printf '%s\n' "$said" >&2
         return 1
     }
