@@ -1,5 +1,6 @@
 //! Many VMs in flight: one thread, one epoll, no call that waits for any of them.
 
+mod away;
 mod silence;
 
 use super::{
@@ -44,6 +45,8 @@ pub struct Prober {
     /// Nothing has to be done before, unless something comes.
     due: Option<Instant>,
     looked: Instant,
+    /// When it wanted to be back.
+    back: Instant,
     list: Option<(Instant, Option<Clients>)>,
 }
 
@@ -68,6 +71,7 @@ impl Prober {
             events: vec![EpollEvent::empty(); 64],
             due: None,
             looked: Instant::now(),
+            back: Instant::now(),
             list: None,
         })
     }
@@ -92,6 +96,7 @@ impl Prober {
     pub fn poll(&mut self, wait: Duration) -> Vec<(String, Deep)> {
         let end = Instant::now() + wait;
         loop {
+            self.excuse();
             if self.due.is_some_and(|due| due <= Instant::now()) {
                 // Whoever was held up himself finds answers that came in time: they count before the clock does.
                 self.catch_up();
@@ -130,8 +135,10 @@ impl Prober {
     /// Waits for something to come, reads it, and returns of how many.
     fn take_in(&mut self, millis: u16) -> usize {
         let mut events = std::mem::take(&mut self.events);
+        self.back = Instant::now() + Duration::from_millis(millis.into());
         // An interrupted wait is one in which nothing came.
         let count = self.epoll.wait(&mut events, EpollTimeout::from(millis)).unwrap_or(0);
+        self.excuse();
         self.looked = Instant::now();
         for event in &events[..count] {
             let (at, side) = address(event.data());

@@ -149,6 +149,30 @@ fn what_fails_makes_its_own_figure_unknown_and_no_other() {
 }
 
 #[test]
+fn whoever_did_not_listen_calls_nobody_silent() {
+    let tree = Tree::new();
+    serve(&tree.host, 1, well);
+    tree.say("1.vnc", b"RFB 003.008\n");
+    tree.say("2.qmp", b"");
+    let mut prober = Prober::new(&tree.host).unwrap();
+    let answer = Duration::from_secs(2);
+    for id in ["1", "2"] {
+        prober.begin(tree.target(id), answer);
+    }
+    // As a process that is not run, on a machine that stands still.
+    thread::sleep(answer + Duration::from_millis(300));
+    let begun = Instant::now();
+    let mut told = BTreeMap::new();
+    while prober.in_flight() > 0 {
+        told.extend(prober.poll(Duration::from_secs(10)));
+    }
+    assert_eq!((&told["1"].qmp, &told["1"].vnc), (&Qmp::Ok, &Vnc::Banner("RFB 003.008".into())));
+    // That gives nobody time without an end.
+    assert_ne!(told["2"].qmp, Qmp::Ok);
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+}
+
+#[test]
 fn one_that_hangs_delays_none_and_each_silence_has_its_name() {
     let tree = Tree::new();
     for vmid in [1, 2, 3] {
