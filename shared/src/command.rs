@@ -31,6 +31,8 @@ const TICK: Duration = Duration::from_millis(20);
 const GRACE: Duration = Duration::from_millis(200);
 /// More output than this is read but not kept.
 const KEPT: usize = 1 << 20;
+/// What a pipe holds.
+const PIPE: usize = 64 << 10;
 
 /// What a program left behind.
 #[derive(Debug, Clone)]
@@ -111,8 +113,13 @@ fn collect(child: &mut Child, deadline: Instant) -> io::Result<Option<Output>> {
         stderr.read()?;
         if status.is_none() {
             status = child.try_wait()?;
-            // What it wrote itself is in the pipes by now; only a child that it left behind can keep them open.
-            until = if status.is_some() { until.min(Instant::now() + GRACE) } else { until };
+            if status.is_some() {
+                // What it wrote itself is in the pipes by now, and is read however late it is; only a child that it left behind
+                // can keep them open.
+                stdout.rest()?;
+                stderr.rest()?;
+                until = until.min(Instant::now() + GRACE);
+            }
         }
         let left = until.saturating_duration_since(Instant::now());
         if let Some(status) = status
@@ -160,15 +167,30 @@ impl<P: Read + AsFd> Drain<P> {
         self.pipe.as_ref().map(AsFd::as_fd)
     }
 
-    /// One bite: a program that never stops writing must not keep us from looking at the clock.
-    fn read(&mut self) -> io::Result<()> {
-        let Some(pipe) = &mut self.pipe else { return Ok(()) };
+    /// One bite, and how large it was: a program that never stops writing must not keep us from looking at the clock.
+    fn read(&mut self) -> io::Result<usize> {
+        let Some(pipe) = &mut self.pipe else { return Ok(0) };
         let mut bite = [0; 8192];
         match pipe.read(&mut bite) {
             Ok(0) => self.pipe = None,
-            Ok(n) => self.kept.extend_from_slice(&bite[..n.min(KEPT - self.kept.len())]),
+            Ok(n) => {
+                self.kept.extend_from_slice(&bite[..n.min(KEPT - self.kept.len())]);
+                return Ok(n);
+            }
             Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
             Err(e) => return Err(e),
+        }
+        Ok(0)
+    }
+
+    /// What is in the pipe, and no more than fits into one.
+    fn rest(&mut self) -> io::Result<()> {
+        let mut left = PIPE;
+        while left > 0 {
+            match self.read()? {
+                0 => return Ok(()),
+                n => left = left.saturating_sub(n),
+            }
         }
         Ok(())
     }
@@ -192,7 +214,9 @@ pub(crate) fn end(child: &mut Child) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fault::Code;
+    use crate::{fault::Code, host::Host, proc};
+    use nix::sys::wait::{Id, WaitPidFlag, waitid};
+    use std::fs;
 
     const LONG: Duration = Duration::from_secs(20);
 
@@ -223,25 +247,46 @@ mod tests {
     }
 
     #[test]
+    fn what_was_written_before_the_end_is_read_however_late_it_is() {
+        let mut child = Command::new("head")
+            .args(["-c", "60000", "/dev/zero"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("head is there");
+        // It has ended, and nobody has asked for that yet.
+        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
+        waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT).unwrap();
+        let output = collect(&mut child, Instant::now()).unwrap().expect("it had ended by then");
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(0), 60_000));
+    }
+
+    #[test]
     fn what_takes_too_long_is_killed_with_its_children() {
-        let started = Instant::now();
         let dir = tempfile::tempdir().unwrap();
-        let mark = dir.path().join("mark");
-        let script = format!("(sleep 1; touch {}) & yes", mark.display());
-        let error = sh(&script, Duration::from_millis(200)).unwrap_err();
-        assert_eq!(Fault::code_of(&error), Code::Wedged);
-        assert!(error.to_string().ends_with("no end within 200ms, killed"), "{error}");
-        assert!(started.elapsed() < Duration::from_secs(1));
-        thread::sleep(Duration::from_millis(1200));
-        assert!(!mark.exists());
+        let file = dir.path().join("pid");
+        let script = format!("sleep 1000 & echo $! >{}; yes", file.display());
+        // A machine that has no time may not even have begun with it by then.
+        let pid = [1, 10, 100].into_iter().find_map(|fifth| {
+            let error = sh(&script, Duration::from_millis(fifth * 200)).unwrap_err();
+            assert_eq!(Fault::code_of(&error), Code::Wedged);
+            assert!(error.to_string().ends_with(", killed"), "{error}");
+            fs::read_to_string(&file).ok()?.trim().parse().ok()
+        });
+        let pid = pid.expect("the script does not begin");
+        let begun = Instant::now();
+        // Where nobody waits for it, it stays behind as a zombie.
+        while proc::stat(&Host::default(), pid).is_some_and(|stat| !stat.is_dead()) {
+            assert!(begun.elapsed() < LONG, "its child lives on");
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     #[test]
     fn a_child_left_behind_is_not_waited_for() {
-        let started = Instant::now();
-        let output = sh("sleep 3 & echo done", LONG).unwrap();
-        assert_eq!(output.stdout, "done\n");
-        assert!(started.elapsed() < Duration::from_secs(2));
+        // It would be killed, and that told, if anybody waited for it.
+        let output = sh("sleep 1000 & echo $!", LONG).unwrap();
+        let pid = output.stdout.trim().parse().unwrap();
+        nix::sys::signal::kill(Pid::from_raw(pid), Signal::SIGKILL).expect("it lives on");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! the lock was taken; a [`crate::sysfs::Worker`] that outlives its caller goes on holding it.
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::{clock, deadline::Deadline, fault::Fault, host::Host, proc, tree};
 use anyhow::{Context, Result};

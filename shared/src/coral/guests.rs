@@ -192,26 +192,38 @@ mod tests {
 
     #[test]
     fn each_answer_counts_when_it_is_there_and_who_gave_none_is_told() {
+        const HOUR: Duration = Duration::from_secs(3600);
         let mut questions = Questions::new(&Host::new("/nonexistent"), &Deadline::after(Duration::from_secs(2)));
+        let budget = questions.until.budget();
+        assert!(budget <= Duration::from_millis(1500) && budget > Duration::from_millis(1000), "{budget:?}");
         let keys = ["usb0", "usb1", "usb2"];
         let said = |key: &str| Answer::Qemu(275, key.into(), Err("x".into()));
+        let (told, both) = mpsc::channel();
+        let (never, hold) = mpsc::channel::<()>();
         questions.ask(keys.map(|key| (275, Some(key.to_owned()))).into(), move |teller| {
-            thread::sleep(Duration::from_millis(300));
+            // Each has a time of its own.
+            teller.begun -= HOUR;
             teller.tell(said("usb0"));
             teller.tell(said("usb1"));
-            thread::sleep(Duration::from_secs(5));
-            teller.tell(said("usb2"));
+            told.send(()).unwrap();
+            let _ = hold.recv();
         });
-        questions.ask(vec![(276, None)], |_| thread::sleep(Duration::from_secs(5)));
+        let (never_either, hold) = mpsc::channel::<()>();
+        questions.ask(vec![(276, None)], move |_| {
+            let _ = hold.recv();
+        });
+        both.recv().unwrap();
+        questions.until = Deadline::after(Duration::from_millis(200));
         let answers = questions.answers();
-        let late = || "no answer within 1.5 s".to_owned();
+        drop((never, never_either));
+        let late = || "no answer within 0.2 s".to_owned();
         let qemu = |key| answers.qemu(275, key);
         assert_eq!(keys.map(qemu), [Err("x".into()), Err("x".into()), Err(late())]);
         assert_eq!(answers.guest(276), Guest::Unknown(late()));
         let told = &answers.told;
         assert_eq!(told.len(), 4, "{told:?}");
-        let after = |n: usize| told[n].rsplit_once(", after ")?.1.strip_suffix(" ms")?.parse::<u32>().ok();
-        assert!(after(0) >= Some(300) && after(1) < after(0), "{told:?}");
+        let after = |n: usize| told[n].rsplit_once(", after ")?.1.strip_suffix(" ms")?.parse::<u128>().ok();
+        assert!(after(0) >= Some(HOUR.as_millis()) && after(1) < Some(HOUR.as_millis()), "{told:?}");
         assert_eq!(told[2], format!("VM 275: QEMU does not tell of usb2: {}", late()));
         assert_eq!(told[3], format!("VM 276: the guest: {}", late()));
     }

@@ -250,6 +250,7 @@ mod tests {
         assert_eq!((seen.state, seen.is_consistent()), (State::Vfio, true));
         assert!(seen.problems[0].starts_with("a move is under way (gpu-bind detach): "), "{:?}", seen.problems);
         drop(locks);
+        unit.lock_names().iter().for_each(|name| lock::tests::freed(host, name));
         let seen = look();
         assert_eq!((seen.is_abandoned(), seen.is_consistent()), (true, false));
         assert_eq!(seen.problems, ["a move began and was not finished (gpu-bind detach)"]);

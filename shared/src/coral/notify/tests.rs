@@ -15,9 +15,17 @@ use crate::{
     fault::{Code, Fault},
     host::Host,
     log::Log,
+    proc,
     report::Output,
 };
-use std::{os::unix::process::CommandExt, path::Path, process::Command, thread, time::Duration};
+use std::{
+    io::{BufRead, BufReader},
+    os::unix::process::CommandExt,
+    path::Path,
+    process::{Command, Stdio},
+    thread,
+    time::Duration,
+};
 
 #[test]
 fn news_and_daily_reminders_are_mailed_and_nothing_else() {
@@ -101,14 +109,26 @@ fn a_mail_of_a_cure_says_what_to_type_in_the_vm() {
 
 #[test]
 fn a_sendmail_that_hangs_is_killed_with_its_children() {
-    let dir = tempfile::tempdir().unwrap();
-    let mark = dir.path().join("mark");
-    let script = format!("(sleep 1; : >{}) & wait", mark.display());
-    let mut child = Command::new("/bin/sh").args(["-c", &script]).process_group(0).spawn().unwrap();
+    let mut child = Command::new("/bin/sh")
+        .args(["-c", "sleep 1000 & echo $!; wait"])
+        .stdout(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .unwrap();
+    // Not before it has one.
+    let mut line = String::new();
+    let mut said = BufReader::new(child.stdout.take().unwrap());
+    said.read_line(&mut line).unwrap();
+    let pid: i32 = line.trim().parse().unwrap();
+    let is_there = || proc::stat(&Host::default(), pid).is_some_and(|stat| !stat.is_dead());
+    assert!(is_there());
     let error = wait(&mut child, &Deadline::after(Duration::from_millis(100))).unwrap_err();
     assert!(error.to_string().contains("killed"), "{error}");
-    thread::sleep(Duration::from_millis(1300));
-    assert!(!mark.exists());
+    let deadline = Deadline::after(Duration::from_secs(20));
+    while is_there() {
+        assert!(!deadline.expired(), "its child lives on");
+        thread::sleep(Duration::from_millis(5));
+    }
 }
 
 fn of(dir: &Path, patient: Patient) -> Report {

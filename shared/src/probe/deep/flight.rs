@@ -46,6 +46,8 @@ pub(super) struct Flight {
     pub(super) target: Target,
     pub(super) begun: Instant,
     pub(super) deadline: Instant,
+    /// How much later that may become.
+    spare: Duration,
     pub(super) qmp: Way,
     pub(super) vnc: Way,
     /// When the monitor was heard last.
@@ -69,6 +71,7 @@ impl Flight {
             target,
             begun,
             deadline: begun + answer,
+            spare: answer,
             qmp: Way::Later,
             vnc: Way::Later,
             heard: begun,
@@ -86,6 +89,13 @@ impl Flight {
     /// that does not answer gets half of the time for itself.
     pub(super) fn vnc_due(&self) -> Instant {
         if matches!(self.qmp, Way::Over) { self.begun } else { self.begun + (self.deadline - self.begun) / 2 }
+    }
+
+    /// It lost so much of its time, and not by its own fault.
+    pub(super) fn extend(&mut self, lost: Duration) {
+        let lost = lost.min(self.spare);
+        self.spare -= lost;
+        self.deadline += lost;
     }
 
     /// When something has to be done although nothing comes.

@@ -105,8 +105,9 @@ mod tests {
         let (hangs, well) = (hangs(), Server::start(|_| json(r#"{"overall_status":"healthy"}"#)));
         let all = [instance("a", &hangs), instance("b", &drips), instance("c", &well)];
         let begun = Instant::now();
-        let remotes = ask(&all, Duration::from_millis(500), 8, &Deadline::after(HANGS));
-        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+        // The one that is well has to say so within that time, on whatever machine.
+        let remotes = ask(&all, Duration::from_secs(4), 8, &Deadline::after(HANGS));
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
         let told: Vec<_> =
             all.iter().zip(&remotes).map(|(instance, remote)| status(instance, remote.as_ref())).collect();
         assert_eq!(told, [Status::Unhealthy, Status::Unhealthy, Status::Healthy]);
@@ -117,7 +118,7 @@ mod tests {
         let (hangs, well) = (hangs(), Server::start(|_| json(r#"{"overall_status":"healthy"}"#)));
         let all = [instance("a", &hangs), instance("b", &hangs), instance("c", &well)];
         // Two at once, and no time for a third; nor for what the two might have been given.
-        let remotes = ask(&all, Duration::from_secs(5), 2, &Deadline::after(Duration::from_millis(300)));
+        let remotes = ask(&all, Duration::from_secs(5), 2, &Deadline::after(Duration::from_secs(1)));
         let why: Vec<_> = remotes.iter().map(|remote| remote.as_ref().unwrap().report.clone().unwrap_err()).collect();
         assert_eq!(why[2], "not asked: no time was left");
         assert!(why[0].ends_with("and no more time was left"), "{}", why[0]);

@@ -88,7 +88,7 @@ fn a_flood_does_no_harm() {
 fn a_qm_that_hangs_is_ended() {
     let started = Instant::now();
     assert_eq!(run("sleep 30", Duration::from_millis(300)), unknown("qm guest exec 275: no end within 300ms"));
-    assert!(started.elapsed() < Duration::from_secs(3));
+    assert!(started.elapsed() < LONG);
 }
 
 #[test]

@@ -38,12 +38,12 @@ fn a_command_is_answered_and_the_next_session_too() {
     let (_dir, host) = tree();
     serve(&host, 275, |command, arguments| returns(json!([command, arguments])));
     for _ in 0..3 {
-        let mut monitor = open(&host, 5000).unwrap();
+        let mut monitor = open(&host, 60_000).unwrap();
         let answer = monitor.execute("qom-list", &json!({ "path": "/machine" })).unwrap();
         assert_eq!(answer, json!(["qom-list", { "path": "/machine" }]));
         assert_eq!(monitor.execute("query-status", &json!({})).unwrap()[0], "query-status");
     }
-    assert_eq!(ask(&host, 275, "stop", &json!({}), &within(5000)).unwrap()[0], "stop");
+    assert_eq!(ask(&host, 275, "stop", &json!({}), &within(60_000)).unwrap()[0], "stop");
 }
 
 #[test]
@@ -58,19 +58,19 @@ fn events_in_between_are_kept_and_strange_ids_are_not_ours() {
             json!({ "event": "RESET" }),
         ])
     });
-    let mut monitor = open(&host, 1000).unwrap();
+    let mut monitor = open(&host, 60_000).unwrap();
     assert_eq!(monitor.execute("device_del", &json!({ "id": "usb0" })).unwrap(), "ours");
     let deleted = monitor.wait_event("DEVICE_DELETED", |data| data["device"] == "usb0").unwrap();
     assert_eq!(deleted.data, json!({ "device": "usb0" }));
     assert_eq!(monitor.wait_event("RESET", |_| true).unwrap().data, Value::Null);
-    assert_eq!(monitor.wait_event("RESET", |_| true), Err(Trouble::NoAnswer));
+    assert_eq!(monitor.until(within(100)).wait_event("RESET", |_| true), Err(Trouble::NoAnswer));
 }
 
 #[test]
 fn a_failure_is_told_in_qemus_words() {
     let (_dir, host) = tree();
     serve(&host, 275, |_, _| fails("DeviceNotFound", "Device 'usb0' not found"));
-    let trouble = open(&host, 5000).unwrap().execute("device_del", &json!({ "id": "usb0" })).unwrap_err();
+    let trouble = open(&host, 60_000).unwrap().execute("device_del", &json!({ "id": "usb0" })).unwrap_err();
     assert!(trouble.is_not_found());
     let fault = trouble.fault(275, "device_del");
     assert_eq!(fault.what, "VM 275: device_del: QEMU says: Device 'usb0' not found (DeviceNotFound)");
@@ -79,17 +79,17 @@ fn a_failure_is_told_in_qemus_words() {
 #[test]
 fn no_socket_and_no_listener_are_told_apart() {
     let (_dir, host) = tree();
-    assert_eq!(open(&host, 5000).unwrap_err(), Trouble::Absent);
+    assert_eq!(open(&host, 60_000).unwrap_err(), Trouble::Absent);
     drop(listen(&host, 275));
-    assert_eq!(open(&host, 5000).unwrap_err(), Trouble::Ended, "no pid file names a QEMU for it");
+    assert_eq!(open(&host, 60_000).unwrap_err(), Trouble::Ended, "no pid file names a QEMU for it");
     std::fs::write(host.qemu_run().join("275.pid"), "4711\n").unwrap();
-    assert_eq!(open(&host, 5000).unwrap_err(), Trouble::Refused, "what runs cannot be seen");
+    assert_eq!(open(&host, 60_000).unwrap_err(), Trouble::Refused, "what runs cannot be seen");
     let process = host.proc().join("4711");
     std::fs::create_dir_all(&process).unwrap();
     let line = "/usr/bin/kvm\0-id\x00275\0-pidfile\0/var/run/qemu-server/275.pid\0";
     std::fs::write(process.join("cmdline"), line).unwrap();
     std::fs::write(process.join("stat"), "4711 (kvm) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 4 0 1000\n").unwrap();
-    let alive = open(&host, 5000).unwrap_err();
+    let alive = open(&host, 60_000).unwrap_err();
     assert_eq!((&alive, alive.to_string().as_str()), (&Trouble::Refused, "nobody listens at its monitor socket"));
 }
 
@@ -99,7 +99,7 @@ fn silence_is_busy_where_nobody_can_tell_why() {
     let _listener = listen(&host, 275);
     let started = Instant::now();
     assert_eq!(open(&host, 300).unwrap_err(), Trouble::Busy);
-    assert!(started.elapsed() < Duration::from_secs(2));
+    assert!(started.elapsed() < Duration::from_secs(30));
 }
 
 #[test]
@@ -146,10 +146,10 @@ fn a_full_queue_keeps_nobody_waiting() {
 fn who_waits_is_served_when_the_one_before_goes() {
     let (_dir, host) = tree();
     serve(&host, 275, |_, _| returns(json!({})));
-    let first = open(&host, 5000).unwrap();
+    let first = open(&host, 60_000).unwrap();
     let waiter = {
         let host = host.clone();
-        thread::spawn(move || open(&host, 5000).is_ok())
+        thread::spawn(move || open(&host, 60_000).is_ok())
     };
     thread::sleep(Duration::from_millis(200));
     drop(first);
@@ -165,7 +165,7 @@ fn garbage_is_called_garbage() {
     ] {
         let (_dir, host) = tree();
         sends(&host, bytes);
-        assert_eq!(open(&host, 5000).unwrap_err(), Trouble::Garbage(what.into()));
+        assert_eq!(open(&host, 60_000).unwrap_err(), Trouble::Garbage(what.into()));
     }
 }
 
@@ -178,7 +178,7 @@ fn a_line_without_end_fills_no_memory_and_takes_no_time() {
             while client.write_all(&[b'x'; 8192]).is_ok() {}
         }
     });
-    let trouble = open(&host, 20_000).unwrap_err();
+    let trouble = open(&host, 60_000).unwrap_err();
     assert_eq!(trouble, Trouble::Garbage("a line longer than 4 MiB".into()));
 }
 
@@ -187,9 +187,11 @@ fn one_that_stops_in_the_middle_does_not_hold_us_up() {
     let (_dir, host) = tree();
     serve(&host, 275, |command, _| if command == "quit" { Reply::HangUp } else { Reply::Nothing });
     let started = Instant::now();
-    assert_eq!(open(&host, 300).unwrap().execute("query-block", &json!({})), Err(Trouble::NoAnswer));
-    assert!(started.elapsed() < Duration::from_secs(2));
-    assert_eq!(open(&host, 5000).unwrap().execute("quit", &json!({})), Err(Trouble::Closed));
+    let mut monitor = open(&host, 60_000).unwrap().until(within(300));
+    assert_eq!(monitor.execute("query-block", &json!({})), Err(Trouble::NoAnswer));
+    drop(monitor);
+    assert!(started.elapsed() < Duration::from_secs(30));
+    assert_eq!(open(&host, 60_000).unwrap().execute("quit", &json!({})), Err(Trouble::Closed));
     let (_dir, host) = tree();
     sends(&host, GREETING.as_bytes());
     assert_eq!(open(&host, 300).unwrap_err(), Trouble::Busy, "half a greeting");

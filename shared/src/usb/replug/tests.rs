@@ -65,7 +65,7 @@ impl Ground {
     /// For what never comes.
     fn impatient() -> Self {
         let mut ground = Self::new();
-        ground.session.deadline = Deadline::after(Duration::from_secs(1));
+        ground.session.deadline = Deadline::after(Duration::from_secs(3));
         ground
     }
 

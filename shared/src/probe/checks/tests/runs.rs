@@ -56,7 +56,8 @@ fn a_port_accepts_or_does_not() {
     let host = Host::default();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let tcp = |address: String| Check { tcp: Some(address), timeout: Some(Duration::from_secs(2)), ..Check::default() };
+    let tcp =
+        |address: String| Check { tcp: Some(address), timeout: Some(Duration::from_secs(60)), ..Check::default() };
     let mut instance = Instance::new("web", Origin::Kubernetes);
     instance.pod = Some(Pod { ip: Some("127.0.0.1".into()), ..Pod::default() });
     let instance = Arc::new(instance);

@@ -41,13 +41,13 @@ fn a_web_server_answers_well_or_does_not() {
         ("HTTP/1.1 302 Found\r\nLocation: /again\r\nConnection: close\r\n\r\n", false, "more than 3 redirects"),
         ("garbage\r\n\r\n", false, ""),
     ] {
-        let checked = get(server(answer), 5000);
+        let checked = get(server(answer), 60_000);
         assert_eq!(checked.passed, Some(passed), "{answer:?} {checked:?}");
         assert!(checked.detail.ends_with(detail), "{checked:?}");
     }
     let started = Instant::now();
     let silent = get(server(""), 300);
-    assert!(silent.passed == Some(false) && started.elapsed() < Duration::from_secs(5), "{silent:?}");
+    assert!(silent.passed == Some(false) && started.elapsed() < Duration::from_secs(20), "{silent:?}");
 }
 
 #[test]

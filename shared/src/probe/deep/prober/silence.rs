@@ -56,7 +56,8 @@ impl Prober {
             Way::Open(link) if link.is_connected() => end_vnc(flight, Vnc::Silent),
             Way::Again(_, Trouble::Full) => end_vnc(flight, Vnc::Silent),
             Way::Open(_) => end_vnc(flight, Vnc::Unknown("no connection by the deadline".into())),
-            Way::Later | Way::Again(..) => end_vnc(flight, Vnc::Unknown("it hung up without a word".into())),
+            Way::Later => end_vnc(flight, Vnc::Unknown("no time was left to ask it".into())),
+            Way::Again(..) => end_vnc(flight, Vnc::Unknown("it hung up without a word".into())),
         }
     }
 

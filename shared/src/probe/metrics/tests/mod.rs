@@ -22,7 +22,6 @@ use std::{
     io::Write as _,
     process::{Command, Stdio},
     sync::Arc,
-    time::Instant,
 };
 
 const NOW: u64 = 1_700_000_000_000;

@@ -34,6 +34,7 @@ fn books_that_cannot_be_read_allow_nothing() {
 fn between_two_recoveries_time_has_to_pass_but_not_for_a_person() {
     let world = World::new("io-error");
     world.run(&policy()).unwrap();
+    crate::lock::tests::freed(&world.host(), &lock_name("111"));
     world.is("io-error");
     assert!(world.refusal(&world.look(), &policy()).contains("the next one in"));
     assert_eq!(world.refusal(&world.look(), &Context { asked_by: AskedBy::Person, ..policy() }), "");
@@ -76,6 +77,7 @@ fn an_intent_of_an_earlier_boot_or_of_somebody_at_work_is_not_acted_upon() {
     let held = crate::lock::Locks::take(&world.host(), &[lock_name("111")], "test", &deadline).unwrap();
     assert!(heal(&session).is_empty());
     drop(held);
+    crate::lock::tests::freed(&world.host(), &lock_name("111"));
     assert_eq!(heal(&session)[0].detail, "the program died in it");
     assert!(world.told().is_empty());
 }
