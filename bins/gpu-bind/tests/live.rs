@@ -18,7 +18,9 @@ fn machine(name: &str, tree: &str) -> Option<PathBuf> {
     let below = Path::new(env!("CARGO_TARGET_TMPDIR")).join("live").join(name);
     trees::plant_these(&[tree], &Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cli/trees"), &below);
     let root = below.join(tree);
-    fs::copy(PROGRAM, root.join("program")).unwrap();
+    // Not by this process: what another test is just starting would have the copy open for writing, too, and nobody can run it
+    // until then.
+    assert!(Command::new("cp").arg(PROGRAM).arg(root.join("program")).status().unwrap().success());
     let ldd = Command::new("ldd").arg(PROGRAM).output().expect("ldd is there");
     let listed = String::from_utf8_lossy(&ldd.stdout).into_owned();
     for library in listed.split_whitespace().filter(|word| word.starts_with('/')) {
