@@ -20,13 +20,14 @@ fn machine(name: &str, tree: &str) -> Option<PathBuf> {
     let root = below.join(tree);
     // Not by this process: what another test is just starting would have the copy open for writing, too, and nobody can run it
     // until then.
-    assert!(Command::new("cp").arg(PROGRAM).arg(root.join("program")).status().unwrap().success());
+    let copy = |from: &str, to: &Path| assert!(Command::new("cp").arg(from).arg(to).status().unwrap().success());
+    copy(PROGRAM, &root.join("program"));
     let ldd = Command::new("ldd").arg(PROGRAM).output().expect("ldd is there");
     let listed = String::from_utf8_lossy(&ldd.stdout).into_owned();
     for library in listed.split_whitespace().filter(|word| word.starts_with('/')) {
         let place = root.join(library.trim_start_matches('/'));
         fs::create_dir_all(place.parent().unwrap()).unwrap();
-        fs::copy(library, place).unwrap();
+        copy(library, &place);
     }
     if run(&root, &["--version"]).0 == Some(0) {
         return Some(root);
