@@ -104,7 +104,7 @@ impl Probe {
 
     /// Waits until it is so: QEMU takes a moment to start.
     fn until(&mut self, what: &str, so: impl Fn(&mut Self) -> bool) {
-        let end = Instant::now() + Duration::from_secs(10);
+        let end = Instant::now() + Duration::from_secs(60);
         while !so(self) {
             assert!(Instant::now() < end, "{what}: {:?}", self.nic());
             thread::sleep(Duration::from_millis(20));

@@ -18,13 +18,16 @@ fn machine(name: &str, tree: &str) -> Option<PathBuf> {
     let below = Path::new(env!("CARGO_TARGET_TMPDIR")).join("live").join(name);
     trees::plant_these(&[tree], &Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cli/trees"), &below);
     let root = below.join(tree);
-    fs::copy(PROGRAM, root.join("program")).unwrap();
+    // Not by this process: what another test is just starting would have the copy open for writing, too, and nobody can run it
+    // until then.
+    let copy = |from: &str, to: &Path| assert!(Command::new("cp").arg(from).arg(to).status().unwrap().success());
+    copy(PROGRAM, &root.join("program"));
     let ldd = Command::new("ldd").arg(PROGRAM).output().expect("ldd is there");
     let listed = String::from_utf8_lossy(&ldd.stdout).into_owned();
     for library in listed.split_whitespace().filter(|word| word.starts_with('/')) {
         let place = root.join(library.trim_start_matches('/'));
         fs::create_dir_all(place.parent().unwrap()).unwrap();
-        fs::copy(library, place).unwrap();
+        copy(library, &place);
     }
     if run(&root, &["--version"]).0 == Some(0) {
         return Some(root);

@@ -27,7 +27,7 @@ use std::{
 /// How long one of them may take unless config.toml says otherwise.
 const PATIENCE: Duration = passthrough::config::defaults::CHAIN_TIMEOUT;
 /// How long one that was killed may take to be gone: in an uninterruptible sleep it is not until that ends.
-const MERCY: Duration = Duration::from_millis(500);
+const MERCY: Duration = Duration::from_millis(if cfg!(test) { 20_000 } else { 500 });
 
 /// What a chained program finds in its environment: the call that it belongs to.
 const CALLED_FOR: &str = "PVE_HOOKS_CALLED_FOR";

@@ -1,11 +1,19 @@
 //! What hooks.d runs: what it says, what it leaves behind, and that a link to this program does not call itself for ever.
 
 use std::{
-    fs::{self, Permissions},
-    os::unix::fs::{PermissionsExt, symlink},
+    fs,
+    os::unix::fs::symlink,
+    path::Path,
     process::Command,
     time::{Duration, Instant},
 };
+
+/// Has a shell make a file that is to be run. While a file is open for writing nobody can run it, and what another test is just
+/// starting has all files open that this process has.
+fn make(script: &str, file: &Path, what: &str) {
+    let made = Command::new("sh").args(["-ec", script]).arg(file).arg(what).status().unwrap();
+    assert!(made.success());
+}
 
 #[test]
 fn called_by_itself_it_does_nothing_and_says_so() {
@@ -16,9 +24,9 @@ fn called_by_itself_it_does_nothing_and_says_so() {
     fs::create_dir_all(tree("etc/pve/qemu-server")).unwrap();
     fs::write(tree("etc/pve/qemu-server/111.conf"), "name: win\n").unwrap();
     fs::create_dir_all(tree("usr/sbin")).unwrap();
-    fs::copy(program, tree("usr/sbin/pve-hook")).unwrap();
+    make("cp \"$1\" \"$0\"", &tree("usr/sbin/pve-hook"), program);
     symlink("/usr/sbin/pve-hook", tree("etc/pve-hooks/hooks.d/111/pve-hook")).unwrap();
-    fs::copy(program, tree("etc/pve-hooks/hooks.d/50-copy")).unwrap();
+    make("cp \"$1\" \"$0\"", &tree("etc/pve-hooks/hooks.d/50-copy"), program);
     for phase in ["pre-start", "post-start"] {
         let run = Command::new(program).arg("--root").arg(dir.path()).args(["111", phase]).output().unwrap();
         let said = String::from_utf8_lossy(&run.stderr).into_owned();
@@ -49,9 +57,8 @@ fn what_it_says_is_no_part_of_a_document_and_what_it_leaves_behind_holds_no_pipe
     fs::create_dir_all(tree("etc/pve-hooks/hooks.d")).unwrap();
     fs::create_dir_all(tree("etc/pve/qemu-server")).unwrap();
     fs::write(tree("etc/pve/qemu-server/111.conf"), "name: win\n").unwrap();
-    let script = tree("etc/pve-hooks/hooks.d/50-x");
-    fs::write(&script, "#!/bin/sh\nsleep 60 &\necho said; echo complained >&2\n").unwrap();
-    fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
+    let script = "#!/bin/sh\nsleep 60 &\necho said; echo complained >&2\n";
+    make("printf %s \"$1\" >\"$0\"; chmod 755 \"$0\"", &tree("etc/pve-hooks/hooks.d/50-x"), script);
     let run = |words: &[&str]| {
         let started = Instant::now();
         let mut program = Command::new(env!("CARGO_BIN_EXE_pve-hook"));

@@ -143,28 +143,26 @@ fn what_lies_where_others_can_change_it_does_not_run() {
 }
 
 #[test]
-fn what_takes_too_long_is_killed_and_waited_for_no_longer_than_half_a_second() {
+fn what_takes_too_long_is_killed_and_not_waited_for_to_its_end() {
     let started = Instant::now();
-    let mut child = sh("sleep 20; :");
+    let mut child = sh("sleep 1000; :");
     let mut silent = Relay::of(&mut child, true).unwrap();
     assert_eq!(until(&mut child, &mut silent, &Deadline::after(Duration::from_millis(80))).unwrap(), None);
     let waited = started.elapsed();
-    assert!(waited >= Duration::from_millis(80) && waited < Duration::from_secs(2), "{waited:?}");
+    assert!(waited >= Duration::from_millis(80), "{waited:?}");
     assert_eq!(wait(&mut child, true, &Deadline::after(Duration::ZERO)).unwrap(), End::Killed);
-    assert!(started.elapsed() < Duration::from_secs(3));
+    assert!(started.elapsed() < Duration::from_secs(60));
     let mut child = sh("exit 3");
-    let end = wait(&mut child, true, &Deadline::after(Duration::from_secs(9))).unwrap();
+    let end = wait(&mut child, true, &Deadline::after(Duration::from_secs(60))).unwrap();
     assert!(matches!(end, End::Itself(status) if status.code() == Some(3)), "{end:?}");
 }
 
 #[test]
 fn what_is_left_in_the_background_holds_nothing_of_ours_and_is_not_waited_for() {
-    let started = Instant::now();
-    let mut child = sh("sleep 30 & echo $!");
+    let mut child = sh("sleep 1000 & echo $!");
     let mut pids = child.stdout.take().unwrap();
-    let end = wait(&mut child, true, &Deadline::after(Duration::from_secs(20))).unwrap();
+    let end = wait(&mut child, true, &Deadline::after(Duration::from_secs(60))).unwrap();
     assert!(matches!(end, End::Itself(status) if status.success()), "{end:?}");
-    assert!(started.elapsed() < Duration::from_secs(15));
     let mut pid = [0; 16];
     let n = io::Read::read(&mut pids, &mut pid).unwrap();
     let pid: i32 = String::from_utf8_lossy(&pid[..n]).trim().parse().unwrap();

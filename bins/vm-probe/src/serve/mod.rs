@@ -38,7 +38,7 @@ use std::{fmt, future::poll_fn, sync::Arc, task::Poll, time::Duration};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How long answers that are on their way may still take when the daemon ends.
-const DRAIN: Duration = Duration::from_secs(3);
+const DRAIN: Duration = Duration::from_secs(if cfg!(test) { 60 } else { 3 });
 
 /// Renders the metrics of a snapshot; `true` asks for `OpenMetrics` instead of Prometheus' text.
 pub type Metrics = Box<dyn Fn(&Snapshot, bool) -> String + Send + Sync>;

@@ -278,8 +278,10 @@ fn who_reads_late_takes_what_came_in_time_for_an_answer() {
     let answer = Duration::from_millis(50);
     prober.begin(tree.target("1"), answer);
     let (mut client, _) = qmp.accept().unwrap();
-    let said: String = (0..11).map(|id| format!("{{\"return\": {{}}, \"id\": {id}}}\n")).collect();
-    client.write_all(format!("{GREETING}\n{said}").as_bytes()).unwrap();
+    writeln!(client, "{GREETING}").unwrap();
+    for id in 0..11 {
+        writeln!(client, "{{\"return\": {{}}, \"id\": {id}}}").unwrap();
+    }
     // As a machine that stands still for a while.
     thread::sleep(2 * answer);
     let (_, deep) = prober.poll(Duration::from_secs(20)).remove(0);

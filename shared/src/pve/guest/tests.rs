@@ -2,12 +2,7 @@
 
 use super::*;
 use proptest::prelude::*;
-use std::{
-    fs::{self, Permissions},
-    os::unix::fs::PermissionsExt,
-    path::Path,
-    time::Instant,
-};
+use std::{fs, path::Path, time::Instant};
 
 /// A tree with VM 275 and a stand-in for qm, which is called by its path.
 fn with_qm(script: &str, agent: &str) -> (tempfile::TempDir, Host) {
@@ -16,8 +11,9 @@ fn with_qm(script: &str, agent: &str) -> (tempfile::TempDir, Host) {
     fs::create_dir_all(host.vm_configs()).unwrap();
     fs::write(host.vm_configs().join("275.conf"), format!("agent: {agent}\nostype: l26\n")).unwrap();
     let qm = dir.path().join("qm");
-    fs::write(&qm, format!("#!/bin/sh\n{script}\n")).unwrap();
-    fs::set_permissions(&qm, Permissions::from_mode(0o755)).unwrap();
+    // Not by this process: what another test is just starting would have it open for writing, too, and nobody can run it then.
+    let make = r#"printf '#!/bin/sh\n%s\n' "$1" >"$0"; chmod 755 "$0""#;
+    command::run(&["/bin/sh", "-ec", make, qm.to_str().unwrap(), script], LONG).unwrap().check().unwrap();
     (dir, host)
 }
 

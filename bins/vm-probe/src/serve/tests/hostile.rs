@@ -1,6 +1,7 @@
 //! What is answered to who asks too much, too slowly, from elsewhere, or nonsense.
 
 use super::*;
+use crate::serve::connections::HEAD;
 
 #[test]
 fn requests_that_are_too_much_or_make_no_sense_are_refused() {
@@ -90,7 +91,7 @@ fn foreign_names_foreign_pages_and_wrong_tokens_change_nothing() {
 fn four_hundred_half_open_connections_keep_no_good_client_waiting() {
     let server = Running::new(20);
     let mut half: Vec<TcpStream> = Vec::new();
-    let mut slowest = Duration::ZERO;
+    let mut waits = Vec::new();
     for n in 0..400 {
         let mut stream = server.connect();
         let _ = stream.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Slow: ");
@@ -98,14 +99,17 @@ fn four_hundred_half_open_connections_keep_no_good_client_waiting() {
         if n % 20 == 19 {
             let begin = Instant::now();
             assert_eq!(status(&server.ask("GET /health", &[], "")), 200);
-            slowest = slowest.max(begin.elapsed());
+            waits.push(begin.elapsed());
         }
     }
-    assert!(slowest < Duration::from_secs(1), "{slowest:?}");
-    // One of those who were too slow sees it within the deadline, without a byte more being sent.
+    // Without room they would wait until the first of those loses its patience. One or two may find a machine that stands still.
+    waits.sort_unstable();
+    assert!(waits[waits.len() - 3] < HEAD / 5, "{waits:?}");
+    // One of those who were too slow sees it by the server's deadline, without a byte more being sent, and not by ours.
     let begin = Instant::now();
-    let _ = rest(half.last_mut().unwrap());
-    assert!(begin.elapsed() < Duration::from_secs(8), "{:?}", begin.elapsed());
+    let mut left = Vec::new();
+    half.last_mut().unwrap().read_to_end(&mut left).unwrap();
+    assert!(begin.elapsed() < 3 * HEAD, "{:?}", begin.elapsed());
 }
 
 #[test]
@@ -115,7 +119,7 @@ fn a_body_that_does_not_come_is_waited_for_with_a_limit() {
     write!(stream, "POST /api/quality/recover/101 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: 10\r\n\r\n{{").unwrap();
     let begin = Instant::now();
     assert_eq!(status(&rest(&mut stream)), 408);
-    assert!(begin.elapsed() < Duration::from_secs(8));
+    assert!(begin.elapsed() < 3 * HEAD);
 }
 
 #[test]
@@ -142,7 +146,9 @@ fn whatever_is_sent_is_answered_or_ended_and_the_next_one_is_served() {
 #[test]
 fn a_hundred_clients_who_ask_for_the_same_get_one_document() {
     let server = Running::new(200);
+    let begin = Instant::now();
     let first = server.ask("GET /api/quality/deep-health", &[], "");
+    let one = begin.elapsed();
     let begin = Instant::now();
     thread::scope(|scope| {
         for _ in 0..100 {
@@ -150,5 +156,6 @@ fn a_hundred_clients_who_ask_for_the_same_get_one_document() {
         }
     });
     // Were it made anew for each, it would take a hundred times as long as the first.
-    assert!(begin.elapsed() < Duration::from_secs(5), "{:?} for {} bytes", begin.elapsed(), first.len());
+    let bound = Duration::from_secs(5).max(30 * one);
+    assert!(begin.elapsed() < bound, "{:?} for {} bytes", begin.elapsed(), first.len());
 }

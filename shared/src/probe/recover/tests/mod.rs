@@ -32,7 +32,7 @@ use crate::{
 use serde_json::json;
 use std::{
     fs,
-    os::unix::{fs::PermissionsExt, process::ExitStatusExt},
+    os::unix::process::ExitStatusExt,
     process::{Command, ExitStatus},
     sync::{Arc, Mutex},
     time::Duration,

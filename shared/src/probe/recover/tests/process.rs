@@ -79,10 +79,10 @@ impl Apart {
         fs::write(at("called"), "").unwrap();
         fs::write(at("then"), "well").unwrap();
         fs::write(at("linked"), "well").unwrap();
-        for name in ["qm", "ip", "pve-bridge"] {
-            fs::write(at("bin").join(name), STAND_IN).unwrap();
-            fs::set_permissions(at("bin").join(name), fs::Permissions::from_mode(0o755)).unwrap();
-        }
+        // Not by this process: what another test is just starting would have them open for writing, too, and nobody can run
+        // them then.
+        let make = r#"cd "$0"; printf %s "$1" >qm; chmod 755 qm; cp qm ip; cp qm pve-bridge"#;
+        assert!(Command::new("/bin/sh").args(["-ec", make]).arg(at("bin")).arg(STAND_IN).status().unwrap().success());
         let apart = Self(dir);
         apart.shell("qm start 111; : >$PROBE_TEST_ROOT/called");
         fs::write(apart.0.path().join("is"), is).unwrap();
