@@ -1,5 +1,5 @@
 # The units: systemd finds nothing to complain of, and what they start works as they start it.
-# timeout: 120
+# timeout: 240
 . "$LAB/guest/systemd/lib.sh"
 units=()
 for f in "$LAB"/../../systemd/*; do units+=("/usr/lib/systemd/system/${f##*/}"); done
