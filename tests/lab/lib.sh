@@ -129,4 +129,10 @@ hold_group() {
     inner_qemu "$pidfile" "$@"
     vm_holds "$(attr "$pidfile")" || fail "the inner QEMU does not hold the group"
 }
-vm_holds() { compgen -G "/dev/vfio/[0-9]*" >/dev/null && find "/proc/$1/fd" -lname '/dev/vfio/[0-9]*' | grep -q .; }
+vm_holds() {
+    local group f
+    for group in /dev/vfio/[0-9]*; do
+        for f in "/proc/$1"/fd/*; do [[ ! $f -ef $group ]] || return 0; done
+    done
+    return 1
+}
