@@ -38,7 +38,7 @@ expect_locks_free() {
     local f
     grep -q FLOCK /proc/locks || return 0
     for f in /run/pve-hooks/* /run/pve-hooks/*/*; do
-        [[ ! -f $f ]] || flock -w 20 "$f" true || fail "$f is still locked: $(</proc/locks)"
+        [[ ! -f $f ]] || flock -w 90 "$f" true || fail "$f is still locked: $(</proc/locks)"
     done
 }
 

@@ -53,4 +53,4 @@ start=$(now)
 coral_hung
 note "hung after $(since "$start") ms"
 [[ $(coral_id) == 18d1:9302 && $(coral_attr bConfigurationValue) == - ]]
-dmesg | grep -q "can't set config #1, error -110"
+[[ $(dmesg) == *"can't set config #1, error -110"* ]]
