@@ -26,7 +26,8 @@ coral_vm 275 mapping=coral "usb1: host=$tablet" "usb3: host=$(coral_port 1),usb3
 expect_exit 0 qm start 275
 wait_for 30 usb_live 275
 wait_for 30 usb_live 275 1
-[[ $(usb_handles 275 | wc -l) == 3 ]]
+all_three() { [[ $(usb_handles 275 | wc -l) == 3 ]]; }
+wait_for 30 all_three || fail "QEMU has not opened all: $(usb_handles 275)"
 expect_exit 0 qm reboot 275
 wait_for 30 usb_live 275
 [[ $(wc -l </run/lab/log/reboots.275) == 1 ]]
