@@ -13,6 +13,8 @@ note "mounted after $(since "$start") ms"
 wait_for 10 network_there
 bus=$(controller_buses 0000:04:00.0)
 wait_for 20 test -e "$USB/${bus%% *}-4.1.1.1.1.1/idVendor"
+# udev gives it another name, and the old one is no more from then on.
+udevadm settle -t 30
 network_there
 note "all neighbours after $(since "$start") ms; the network card is $REPLY"
 ip link set "$REPLY" up
