@@ -9,7 +9,7 @@ holders=()
 mapfile -t locks < <(find /run/pve-hooks -type f -path '*lock*')
 ((${#locks[@]})) || fail "no lock files below /run/pve-hooks"
 for lock in "${locks[@]}"; do
-    flock "$lock" sleep 100 &
+    flock "$lock" sleep 1000 &
     holders+=($!)
 done
 for lock in "${locks[@]}"; do wait_for 10 eval '! flock -n "$lock" true' || fail "$lock is not held"; done
@@ -20,7 +20,7 @@ for vmid in 111 112; do
     flock "/var/lock/qemu-server/lock-$vmid.conf" bash -c '
         pve-hook --lock-timeout 60s "$0" pre-start >"/run/lab/start.$0" 2>&1
         echo $? >"/run/lab/exit.$0"
-        exec sleep 100' "$vmid" &
+        exec sleep 1000' "$vmid" &
     starts+=($!)
 done
 # Each has a lock open that it cannot have: it asks for it again and again, so it is no waiter to the kernel.
