@@ -27,9 +27,13 @@ attr() {
     printf '%s' "$REPLY"
 }
 
+# What is given as the most that something may take is that often as long where the machine is emulated: in the lab. It is there
+# to end what hangs, so it may be generous.
+PATIENCE=${PATIENCE:-1}
+
 # wait_for SECONDS COMMAND...: until it succeeds.
 wait_for() {
-    local left=$(($1 * 20))
+    local left=$(($1 * 20 * PATIENCE))
     shift
     until "$@"; do
         ((left-- > 0)) || return 1
@@ -117,7 +121,7 @@ expect_exit() {
 
 # expect_exit_within SECONDS CODE COMMAND...
 expect_exit_within() {
-    local limit=$1
+    local limit=$(($1 * PATIENCE))
     shift
     expect_exit "$@"
     ((TOOK <= limit * 1000)) || fail "'${*:2}' took $TOOK ms, allowed are $limit s"

@@ -20,7 +20,8 @@ tell() {
 run_scenario() {
     local file=$1 limit leader left status=0
     limit=$(sed -n 's/^# timeout: \([0-9]*\)$/\1/p' "$file")
-    left=$((${limit:-60} * 10))
+    limit=$((${limit:-60} * PATIENCE))
+    left=$((limit * 10))
     (
         set -euEo pipefail
         trap 'printf "FAILED: line %s: %s\n" "$LINENO" "$BASH_COMMAND" >&2' ERR
@@ -31,7 +32,7 @@ run_scenario() {
     leader=$!
     while alive $leader && ((left-- > 0)); do nap 0.1; done
     if ((left < 0)); then
-        printf 'FAILED: no end after %d s; processes:\n' "${limit:-60}" >>/run/lab/scenario.out
+        printf 'FAILED: no end after %d s; processes:\n' "$limit" >>/run/lab/scenario.out
         ps --ppid 2 -p 2 -N -o pid,stat,wchan:24,args | cut -c1-110 >>/run/lab/scenario.out
         status=124
     fi

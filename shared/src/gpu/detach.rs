@@ -127,8 +127,12 @@ fn remember_originals(op: &mut Operation, seen: &Observation, vmid: Option<u32>)
             known.module = modules::module_of_driver(host, driver);
             known.sound = !f.sound.is_empty();
             let device = Device::new(host, f.address);
-            known.power_control = known.power_control.take().or_else(|| device.attribute("power/control"));
-            known.d3cold_allowed = known.d3cold_allowed.take().or_else(|| device.attribute("d3cold_allowed"));
+            let (control, d3cold) = (device.attribute("power/control"), device.attribute("d3cold_allowed"));
+            // PVE binds without our lock: what is read after it has begun is vfio-pci's own.
+            if device.driver().as_deref() == Some(driver) {
+                known.power_control = known.power_control.take().or(control);
+                known.d3cold_allowed = known.d3cold_allowed.take().or(d3cold);
+            }
         }
     }
 }

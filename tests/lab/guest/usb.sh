@@ -210,9 +210,11 @@ usb_handles() {
 usb_stale() { [[ $(usb_handles "$1") == *'(deleted)'* ]]; }
 # usb_live VMID [N]: it has the Coral open as it is now, and has claimed it.
 usb_live() {
-    local port node
+    local port node f
     port=$(coral_port "${2:-0}") && node=$(coral_node "${2:-0}") || return 1
-    [[ $'\n'$(usb_handles "$1")$'\n' == *$'\n'"$node"$'\n'* &&  $USB/$port:1.0/driver -ef /sys/bus/usb/drivers/usbfs ]]
+    [[ $USB/$port:1.0/driver -ef /sys/bus/usb/drivers/usbfs ]] || return 1
+    for f in "/proc/$(attr "/run/qemu-server/$1.pid")"/fd/*; do [[ ! $f -ef $node ]] || return 0; done
+    return 1
 }
 
 # usb_attached VMID ID: QOM's word for it, true or false.

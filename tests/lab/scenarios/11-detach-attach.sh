@@ -8,6 +8,7 @@ for target in 01:00 01:00.0 0000:01:00.0 vm:111; do
     expect_text "$GPU.*DETACHED"
     expect_no_text ATTACHED
     expect_exit 0 gpu-bind attach "$target"
+    has_sound "$SND" || fail "attach did not wait for the sound card"
     expect_host
     expect_neighbour_untouched
 done

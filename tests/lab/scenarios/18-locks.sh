@@ -6,7 +6,7 @@ expect_exit 0 gpu-bind attach 01:00
 mapfile -t locks < <(find /run/pve-hooks -type f -path '*lock*')
 ((${#locks[@]})) || fail "no lock files below /run/pve-hooks"
 for lock in "${locks[@]}"; do
-    flock "$lock" sleep 100 &
+    flock "$lock" sleep 1000 &
 done
 for lock in "${locks[@]}"; do wait_for 10 eval '! flock -n "$lock" true' || fail "$lock is not held"; done
 snapshot_state

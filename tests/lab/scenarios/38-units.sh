@@ -19,6 +19,7 @@ serve() {
         while [[ -e $unit ]]; do nap 0.01; done
     ) &
     wait_for 10 test "/proc/$!/fd/9" -ef "$card"
+    echo $! >$unit
 }
 serve
 expect_exit 0 gpu-bind detach 01:00

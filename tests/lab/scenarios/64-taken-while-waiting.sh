@@ -9,7 +9,7 @@ holders=()
 mapfile -t locks < <(find /run/pve-hooks -type f -path '*lock*')
 ((${#locks[@]})) || fail "no lock files below /run/pve-hooks"
 for lock in "${locks[@]}"; do
-    flock "$lock" sleep 100 &
+    flock "$lock" sleep 1000 &
     holders+=($!)
 done
 for lock in "${locks[@]}"; do wait_for 10 eval '! flock -n "$lock" true' || fail "$lock is not held"; done
@@ -18,20 +18,22 @@ starts=()
 for vmid in 111 112; do
     # As PVE does: its lock is held until QEMU runs or the start has failed.
     flock "/var/lock/qemu-server/lock-$vmid.conf" bash -c '
-        pve-hook "$0" pre-start >"/run/lab/start.$0" 2>&1
+        pve-hook --lock-timeout 60s "$0" pre-start >"/run/lab/start.$0" 2>&1
         echo $? >"/run/lab/exit.$0"
-        exec sleep 100' "$vmid" &
+        exec sleep 1000' "$vmid" &
     starts+=($!)
 done
 # Each has a lock open that it cannot have: it asks for it again and again, so it is no waiter to the kernel.
 both_wait() {
-    local lock pid waiting=0
+    local lock pid f waiting=0
     read_processes pve-hook
     for pid in $REPLY; do
-        for lock in "${locks[@]}"; do
-            [[ $(find "/proc/$pid/fd" -lname "$lock" 2>/dev/null) ]] || continue
-            ((++waiting))
-            break
+        for f in "/proc/$pid"/fd/*; do
+            for lock in "${locks[@]}"; do
+                [[ $f -ef $lock ]] || continue
+                ((++waiting))
+                break 2
+            done
         done
     done
     ((waiting == 2))

@@ -13,6 +13,8 @@ note "mounted after $(since "$start") ms"
 wait_for 10 network_there
 bus=$(controller_buses 0000:04:00.0)
 wait_for 20 test -e "$USB/${bus%% *}-4.1.1.1.1.1/idVendor"
+# udev gives it another name, and the old one is no more from then on.
+udevadm settle -t 30
 network_there
 note "all neighbours after $(since "$start") ms; the network card is $REPLY"
 ip link set "$REPLY" up
@@ -26,7 +28,8 @@ coral_vm 275 mapping=coral "usb1: host=$tablet" "usb3: host=$(coral_port 1),usb3
 expect_exit 0 qm start 275
 wait_for 30 usb_live 275
 wait_for 30 usb_live 275 1
-[[ $(usb_handles 275 | wc -l) == 3 ]]
+all_three() { [[ $(usb_handles 275 | wc -l) == 3 ]]; }
+wait_for 30 all_three || fail "QEMU has not opened all: $(usb_handles 275)"
 expect_exit 0 qm reboot 275
 wait_for 30 usb_live 275
 [[ $(wc -l </run/lab/log/reboots.275) == 1 ]]
@@ -53,4 +56,4 @@ start=$(now)
 coral_hung
 note "hung after $(since "$start") ms"
 [[ $(coral_id) == 18d1:9302 && $(coral_attr bConfigurationValue) == - ]]
-dmesg | grep -q "can't set config #1, error -110"
+[[ $(dmesg) == *"can't set config #1, error -110"* ]]

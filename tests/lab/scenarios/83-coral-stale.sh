@@ -31,7 +31,7 @@ expect_text replug
 
 # device_add fails once: another client of QEMU is quicker to have the port, for a moment. It is tried again.
 # Where the first device_add comes when the port is free again, once more.
-for ((try = 0; try < 3; try++)); do
+for ((try = 0; try < 5; try++)); do
     coral_stale 275
     port_squat 275 1 250
     expect_exit 0 coral-check --fix --timeout 80s

@@ -21,7 +21,7 @@ done
 off_or_over() { tablet_gone || dead $pid; }
 while_off() {
     local try
-    for try in 1 2 3; do
+    for try in 1 2 3 4 5 6 7 8; do
         usb-reset "$TABLET" --rung port >/run/lab/out.off 2>&1 &
         pid=$!
         if wait_for 30 off_or_over && tablet_gone && "$@"; then return 0; fi

@@ -26,7 +26,7 @@ port_is_on
 expect_no_record
 expect_locks_free
 # A lock that somebody keeps.
-flock /run/pve-hooks/lock/usb-$XHCI3 sleep 100 &
+flock /run/pve-hooks/lock/usb-$XHCI3 sleep 1000 &
 wait_for 10 eval '! flock -n "/run/pve-hooks/lock/usb-$XHCI3" true' || fail "the lock is not held"
 usb_snapshot
 expect_exit_within 6 3 usb-reset --lock-timeout 1s "$TABLET" --rung port

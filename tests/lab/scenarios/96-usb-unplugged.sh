@@ -12,7 +12,7 @@ plug() {
 }
 # The port is off for half a second: once more where the tablet was pulled out after that.
 off_or_over() { tablet_gone || dead $pid; }
-for ((try = 0; try < 3; try++)); do
+for ((try = 0; try < 8; try++)); do
     usb-reset --timeout 30s "$TABLET" --rung port >/run/lab/out.pulled 2>&1 &
     pid=$!
     wait_for 30 off_or_over || fail "the port was not switched off: $(</run/lab/out.pulled)"
