@@ -19,8 +19,9 @@ use crate::{
 use anyhow::Result;
 use std::{cell::RefCell, thread, time::Duration};
 
-/// Sound cards and DRM nodes may appear a moment after the bind has returned.
-const SETTLING: Duration = Duration::from_secs(5);
+/// Sound cards and DRM nodes may appear a moment after the bind has returned. Where a codec does not answer at once, the kernel
+/// alone tries other ways for five seconds.
+const SETTLING: Duration = Duration::from_secs(10);
 /// How long a sound card is waited for where nobody knows whether there was one.
 const HOPE: Duration = Duration::from_secs(2);
 /// How often a card that is on its way is looked for.
