@@ -29,7 +29,7 @@ dry_run() {
     tests/snippets/discovery >"$top/port" &
     server=$!
     for ((i = 0; i < 600; i++)); do
-        [[ ! -s $top/port ]] || break
+        [[ ! -s $top/port && $(jobs -pr) ]] || break
         sleep 0.1
     done
     [[ -s $top/port ]] || fail "the stand-in for the API does not start"
@@ -100,7 +100,7 @@ serves() {
     server=$!
     for ((i = 0; i < 600; i++)); do
         address=$(sed -n 's/^vm-probe: listening on //p' "$dir/log")
-        [[ -z $address ]] || break
+        [[ -z $address && $(jobs -pr) ]] || break
         sleep 0.1
     done
     printf '$ vm-probe %s   (user %s)\n%s\n' "$*" "$uid" "$(<"$dir/log")"
