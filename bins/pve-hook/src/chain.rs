@@ -115,7 +115,7 @@ fn one(session: &Session, script: &Path, vmid: u32, phase: Phase) -> Result<()> 
             .fail(),
         Ok(End::LeftBehind(pid)) => {
             let what = format!("{call}: no end within {limit}; killed, but process {pid} does not end: left behind");
-            Fault::problem(what).next(format!("cat /proc/{pid}/stack   (what it waits for in the kernel)")).fail()
+            Fault::problem(what).next(format!("cat /proc/{pid}/stack   # what it waits for in the kernel")).fail()
         }
         Err(error) => Fault::problem(format!("{shown}: {error}"))
             .next(format!("check its first line and: chmod +x {shown}"))

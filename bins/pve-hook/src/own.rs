@@ -44,7 +44,7 @@ pub fn is_program(host: &Host, file: &Path) -> bool {
 /// What is to be said of a hookscript that has our name and is something else.
 pub fn foreign(host: &Host, file: &Path) -> Option<String> {
     let shown = host.shown(file);
-    let next = format!("ls -l {shown}   (move it away, then: ln -s /usr/sbin/pve-hook {shown})");
+    let next = format!("ls -l {shown}   # move it away, then: ln -s /usr/sbin/pve-hook {shown}");
     is_foreign(host, file).then(|| format!("{shown} is not this program: no device would be moved; next: {next}"))
 }
 

@@ -50,7 +50,7 @@ pub fn script_is_there(session: &Session, path: &Path) -> Result<()> {
         Ok(_) => Fault::problem(format!("{shown} is not an executable file")).next(format!("chmod +x {shown}")).fail(),
         Err(error) => {
             let link = "ln -s /usr/sbin/pve-hook /var/lib/vz/snippets/pve-hook";
-            Fault::problem(format!("{shown}: {error}")).next(format!("{link}   (or install again)")).fail()
+            Fault::problem(format!("{shown}: {error}")).next(format!("{link}   # or install again")).fail()
         }
     }
 }
@@ -187,7 +187,7 @@ fn register_one(session: &Session, config: &VmConfig, what: &Register) -> Result
         }
         Some(other) if !what.replace => {
             return Fault::refused(format!("VM {vmid} has another hookscript: {other}"))
-                .next(format!("pve-hook register {vmid} --chain   (keeps it, in hooks.d/{vmid}) or --replace"))
+                .next(format!("pve-hook register {vmid} --chain   # keeps it, in hooks.d/{vmid}; or --replace"))
                 .fail();
         }
         _ => {}

@@ -2,7 +2,7 @@
 
 use crate::run::Report;
 use passthrough::{
-    pve,
+    proc, pve,
     session::Session,
     tree,
     usb::{
@@ -29,14 +29,14 @@ pub fn after_failure(session: &Session, device: &UsbDevice<'_>, report: &Report<
         && skipped
         && let Some(vmid) = stopped_vm(session, device)
     {
-        return Some(format!("qm start {vmid}   (or, without that VM: usb-reset {port})"));
+        return Some(format!("qm start {vmid}   # or, without that VM: usb-reset {port}"));
     }
     let has_switch = device.hub_port().is_some_and(|port| tree::exists(&port.disable()));
     let ladder: Vec<Rung> =
         auto(session, device).into_iter().filter(|rung| *rung != Rung::Port || has_switch).collect();
     let smaller = ladder.first().is_some_and(|first| first > rung) && !ladder.contains(rung);
     if (skipped || smaller) && ladder.iter().any(|other| other != rung) {
-        return Some(format!("usb-reset {port}   (by the least that fits)"));
+        return Some(format!("usb-reset {port}   # by the least that fits"));
     }
     match ladder.into_iter().find(|other| other > rung) {
         Some(larger) => Some(format!("usb-reset {port} --rung {larger}")),
@@ -54,17 +54,22 @@ fn stopped_vm(session: &Session, device: &UsbDevice<'_>) -> Option<u32> {
 /// After one that was refused before anything was changed.
 pub fn after_refusal(session: &Session, device: &UsbDevice<'_>, attempt: &Attempt, why: &str) -> String {
     let port = &device.port;
+    // Where it is the only thing in the way.
+    let holder = why.split_once(": pid ").filter(|_| !why.contains("; "));
+    let holder = holder.and_then(|(_, rest)| rest.split(' ').next()?.parse().ok());
     let unread = why.split_once(" is not known: cannot read ").and_then(|(_, rest)| rest.split(": ").next());
     let next = match attempt.rung {
         _ if device.is_root_hub() => below(device),
         _ if unread.is_some() => unread.map(|file| format!("ls -l {file}")),
         Rung::Controller if why.contains("--controller ") => controller(device),
         Rung::Ioctl if !auto(session, device).contains(&Rung::Ioctl) => {
-            Some(format!("usb-reset {port}   (a VM's device: replug, port)"))
+            Some(format!("usb-reset {port}   # a VM's device: replug, port"))
         }
-        _ => None,
+        _ => holder
+            .and_then(|pid| proc::stop_command(&session.host, pid))
+            .map(|stop| format!("{stop} && usb-reset {port}")),
     };
-    next.unwrap_or_else(|| "usb-reset list   (who uses what)".into())
+    next.unwrap_or_else(|| "usb-reset list   # who uses what".into())
 }
 
 /// A root hub is reset by way of what hangs on its controller, best by what hangs on its own bus.
@@ -84,5 +89,5 @@ fn controller(device: &UsbDevice<'_>) -> Option<String> {
         1 => "with one other device".to_owned(),
         n => format!("with {n} other devices"),
     };
-    Some(format!("usb-reset {} --rung controller --controller {name}   ({with})", device.port))
+    Some(format!("usb-reset {} --rung controller --controller {name}   # {with}", device.port))
 }

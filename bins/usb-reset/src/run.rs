@@ -73,6 +73,7 @@ pub struct Report<'a> {
 
 fn reset(session: &Session, cli: &Cli, target: &Target) -> Result<u8> {
     session.require_root()?;
+    session.require_bus("usb")?;
     // First, since a device whose port is off cannot be found.
     let healed = heal(session)?;
     let device = find(session, target, !healed.is_empty())?;

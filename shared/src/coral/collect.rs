@@ -170,7 +170,7 @@ fn refuse_other(host: &Host, port: &str) -> Result<()> {
     match UsbDevice::new(host, port).id() {
         None => Ok(()),
         Some(id) => Fault::refused(format!("{port} is {id}, no Coral"))
-            .next("coral-check   finds the Corals of this host")
+            .next("coral-check   # finds the Corals of this host")
             .fail(),
     }
 }

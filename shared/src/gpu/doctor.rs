@@ -130,8 +130,8 @@ fn advice(session: &Session, status: &Status, world: &World) -> Vec<String> {
             );
         }
         _ if status.under_way.is_some() => {}
-        State::Lost => lines.push(format!("gpu-bind attach {gpu}   tries resets, least first; else reboot the host")),
-        State::Mixed | State::Unbound => lines.push(format!("gpu-bind attach {gpu}   (or detach, for a VM)")),
+        State::Lost => lines.push(format!("gpu-bind attach {gpu}   # tries resets, least first; else reboot the host")),
+        State::Mixed | State::Unbound => lines.push(format!("gpu-bind attach {gpu}   # or detach, for a VM")),
         State::Host | State::Vfio if status.is_abandoned() => lines.push("gpu-bind reconcile".into()),
         _ if status.hint().is_some() => lines.extend(status.hint()),
         State::Host => {

@@ -126,7 +126,7 @@ impl<'a> Operation<'a> {
         saved.or_else(|error| {
             let dir = self.session.host.shown(&self.session.host.run_dir());
             Fault::problem(format!("{}: no record of the way back: {error:#}", self.unit.address))
-                .next(format!("findmnt -T {dir}; df -h {dir}; df -i {dir}; ulimit -f   (it must be writable)"))
+                .next(format!("findmnt -T {dir}; df -h {dir}; df -i {dir}; ulimit -f   # it must be writable"))
                 .fail()
         })
     }
@@ -222,7 +222,7 @@ impl<'a> Operation<'a> {
                     "{gpu}: the process that writes {spelled} died; whether it was written is unknown"
                 ))
                 .next(format!(
-                    "gpu-bind reconcile   (who killed it? journalctl -k | grep -i oom); gpu-bind status {gpu}"
+                    "gpu-bind reconcile; gpu-bind status {gpu}   # who killed it: journalctl -k | grep -i oom"
                 ))
                 .fail()
             }
@@ -243,7 +243,7 @@ impl<'a> Operation<'a> {
         self.try_save();
         Fault::wedged(what)
             .next(format!(
-                "gpu-bind doctor {}   (who uses it; once that process ends: gpu-bind reconcile)",
+                "gpu-bind doctor {}   # who uses it; once that process ends: gpu-bind reconcile",
                 self.unit.address
             ))
             .fail()

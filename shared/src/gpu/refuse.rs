@@ -11,7 +11,7 @@ use crate::{
     fault::Fault,
     host::Host,
     pci::{Address, Asked, Device, in_use},
-    proc::Opener,
+    proc::{self, Opener},
     session::Session,
     tree,
 };
@@ -42,7 +42,7 @@ pub(super) fn allowed(
         let virtual_functions = device.virtual_functions();
         if virtual_functions > 0 {
             return Fault::refused(format!("{function} has {virtual_functions} SR-IOV virtual functions enabled"))
-                .next(format!("echo 0 > /sys/bus/pci/devices/{function}/sriov_numvfs   (only when no VM uses one)"))
+                .next(format!("echo 0 > /sys/bus/pci/devices/{function}/sriov_numvfs   # only when no VM uses one"))
                 .fail();
         }
     }
@@ -130,10 +130,10 @@ pub fn nobody_has_it_open(session: &Session, unit: &Unit, consent: Consent) -> R
         return Ok(());
     }
     let force = if session.log.program() == "gpu-bind" { "; --force proceeds all the same" } else { "" };
-    Fault::busy(format!("{} is in use on the host: {list}; nothing was changed", unit.address))
-        .next(format!(
-            "end those programs, or name their service in {} (units = […]){force}",
-            session.host.shown(&session.host.config_file())
-        ))
-        .fail()
+    let config = session.host.shown(&session.host.config_file());
+    let next = match openers.iter().find_map(|opener| proc::stop_command(&session.host, opener.pid)) {
+        Some(stop) => format!("{stop}   # or name it in {config} (units = […]){force}"),
+        None => format!("end those programs, or name their service in {config} (units = […]){force}"),
+    };
+    Fault::busy(format!("{} is in use on the host: {list}; nothing was changed", unit.address)).next(next).fail()
 }

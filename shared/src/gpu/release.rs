@@ -37,7 +37,7 @@ pub fn wait_until_released(op: &Operation, world: &LazyWorld, patience: Duration
         if deadline.expired() {
             let stop = holder.vmid.map_or_else(|| format!("ps -fp {}", holder.pid), |vmid| format!("qm stop {vmid}"));
             return Fault::busy(format!("{} is held by {title}; nothing was changed", op.unit.address))
-                .next(format!("{stop}   (then: gpu-bind reconcile)"))
+                .next(format!("{stop}   # then: gpu-bind reconcile"))
                 .fail();
         }
         if !told {

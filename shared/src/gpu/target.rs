@@ -137,7 +137,7 @@ pub fn of_vm(session: &Session, vmid: u32) -> Result<Vec<Unit>> {
                 Some(unit) => units.push(unit),
                 None => {
                     return Fault::problem(format!("VM {vmid} {}: {missing} is not on the PCI bus", device.key))
-                        .next("echo 1 > /sys/bus/pci/rescan   or correct the VM's configuration")
+                        .next("echo 1 > /sys/bus/pci/rescan   # or correct the VM's configuration")
                         .fail();
                 }
             }

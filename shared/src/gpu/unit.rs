@@ -91,7 +91,7 @@ pub fn gpu_named(host: &Host, prefix: Prefix) -> Result<Unit> {
     let named: Vec<_> = members.iter().copied().filter(|f| prefix.covers(*f)).collect();
     if named.is_empty() {
         return Fault::problem(format!("{prefix}: no such PCI device on this host"))
-            .next("gpu-bind list   (if the device vanished: echo 1 > /sys/bus/pci/rescan)")
+            .next("gpu-bind list   # if the device vanished: echo 1 > /sys/bus/pci/rescan")
             .fail();
     }
     let display = members.iter().copied().find(|f| Device::new(host, *f).is_display());
@@ -101,7 +101,7 @@ pub fn gpu_named(host: &Host, prefix: Prefix) -> Result<Unit> {
         None => {
             let class = Device::new(host, named[0]).class();
             Fault::refused(format!("{prefix} is no GPU but {} (class {class:06x})", class_name(class)))
-                .next("gpu-bind list   shows the GPUs of this host")
+                .next("gpu-bind list   # shows the GPUs of this host")
                 .fail()
         }
     }

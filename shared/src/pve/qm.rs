@@ -60,8 +60,8 @@ fn change(program: &str, argv: &[String], timeout: Duration) -> Result<()> {
     let fault = if locked { Fault::busy } else { Fault::problem };
     let vmid = argv.get(2).map_or("VMID", String::as_str);
     let next = match lock(&why) {
-        Some(lock) => format!("qm config {vmid}   (its lock is \"{lock}\": try again when that is over)"),
-        None if locked => format!("{shown}   (when whoever changes the VM now has ended)"),
+        Some(lock) => format!("qm config {vmid}   # its lock is \"{lock}\": try again when that is over"),
+        None if locked => format!("{shown}   # when whoever changes the VM now has ended"),
         None => format!("as root: {shown}"),
     };
     fault(format!("{shown}: {why}")).next(next).fail()

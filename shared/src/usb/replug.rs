@@ -213,7 +213,7 @@ fn give_back(session: &Session, monitor: Monitor, vmid: u32, record: &Record) ->
         }
     }
     let what = told.fault(vmid, &format!("QMP device_add {options}"));
-    let next = format!("qm monitor {vmid}   and there: device_add {options}");
+    let next = format!("qm monitor {vmid}   # and there: device_add {options}");
     Fault { what: format!("{}; the VM is without it", what.what), ..what }.next(next).fail()
 }
 

@@ -98,7 +98,7 @@ impl Target {
             [] => Fault::problem(format!("{self}: no such device is plugged in")).next("usb-reset list").fail(),
             _ => {
                 let ports: Vec<_> = found.iter().map(|device| device.port.as_str()).collect();
-                let next = format!("usb-reset {}   (or another of them)", ports[0]);
+                let next = format!("usb-reset {}   # or another of them", ports[0]);
                 let what = format!("{self} means {} devices: {}; name one by its port", ports.len(), ports.join(", "));
                 Fault::usage(what).next(next).fail()
             }
@@ -113,7 +113,7 @@ fn absent(host: &Host, vmid: u32, passed: &[Passed]) -> Fault {
     let told: Vec<_> = names.iter().map(|(key, source)| format!("{source} ({key})")).collect();
     let socket = names.iter().find(|(_, port)| UsbDevice::new(host, port.as_str()).hub_port().is_some());
     let next =
-        socket.map_or("usb-reset list".into(), |(_, port)| format!("usb-reset {port}   (its socket off and on)"));
+        socket.map_or("usb-reset list".into(), |(_, port)| format!("usb-reset {port}   # its socket off and on"));
     Fault::problem(format!("VM {vmid}: not plugged in: {}", told.join(", "))).next(next)
 }
 

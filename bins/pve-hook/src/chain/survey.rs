@@ -51,7 +51,7 @@ impl Obstacle {
             Self::NotOnlyRoots => secure(shown),
             Self::Way(dir) if is_common(dir) => format!("move what {shown} leads to into a directory of root's"),
             Self::Way(dir) => secure(dir),
-            Self::Dangling(_) => format!("rm {shown}   (or put back what it leads to)"),
+            Self::Dangling(_) => format!("rm {shown}   # or put back what it leads to"),
         }
     }
 }
@@ -177,7 +177,7 @@ impl Survey {
             None if file.file_name().is_some_and(|name| name.to_str().is_none()) => {
                 let dir = file.parent().map(|dir| host.shown(dir)).unwrap_or_default();
                 self.warnings
-                    .push(format!("{shown} is not run: its name is not UTF-8; next: ls -b {dir}   (rename it)"));
+                    .push(format!("{shown} is not run: its name is not UTF-8; next: ls -b {dir}   # rename it"));
             }
             None => self.scripts.push(file),
             // Gone since the directory was read, or the directory of another VM.

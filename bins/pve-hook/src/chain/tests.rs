@@ -59,7 +59,7 @@ fn a_dangling_link_keeps_its_vm_from_starting_and_from_nothing_else() {
     let error = scripts(&session, 111, Phase::PreStart).unwrap_err();
     let what = "/etc/pve-hooks/hooks.d/111/10-gone cannot be run: its target cannot be reached: No such file";
     assert!(error.to_string().starts_with(what), "{error}");
-    assert!(told(&error).ends_with("; next: rm /etc/pve-hooks/hooks.d/111/10-gone   (or put back what it leads to)"));
+    assert!(told(&error).ends_with("; next: rm /etc/pve-hooks/hooks.d/111/10-gone   # or put back what it leads to"));
     for phase in [Phase::PostStart, Phase::PreStop, Phase::PostStop] {
         assert_eq!(scripts(&session, 111, phase).unwrap().len(), 1);
     }
@@ -76,7 +76,7 @@ fn a_name_that_is_no_text_is_complained_about() {
     let found = survey::survey(&host, 111);
     assert!(found.scripts.is_empty() && found.broken.is_empty());
     let expected = "/etc/pve-hooks/hooks.d/10-\u{fffd} is not run: its name is not UTF-8; \
-                    next: ls -b /etc/pve-hooks/hooks.d   (rename it)";
+                    next: ls -b /etc/pve-hooks/hooks.d   # rename it";
     assert_eq!(found.warnings, [expected]);
 }
 

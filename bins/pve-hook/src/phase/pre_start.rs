@@ -69,7 +69,7 @@ fn choose(session: &Session, config: &VmConfig, world: &LazyWorld) -> Result<Vec
         if let Some(missing) = device.missing.first() {
             return Fault::problem(format!("VM {} {}: {missing} is not on the PCI bus", config.vmid, device.key))
                 .next(format!(
-                    "gpu-bind attach {missing}   tries to bring it back; else: qm set {} --delete {}",
+                    "echo 1 > /sys/bus/pci/rescan   # where that does not bring it back: qm set {} --delete {}",
                     config.vmid, device.key
                 ))
                 .fail();

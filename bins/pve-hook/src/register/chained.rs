@@ -48,7 +48,7 @@ fn runnable(session: &Session, vmid: u32, volume: &str) -> Result<PathBuf> {
     let target = qm::snippet_path(&session.host, volume).filter(|path| tree::is_file(path));
     let Some(target) = target else {
         return Fault::problem(format!("VM {vmid}: cannot find the file behind {volume}"))
-            .next(format!("pvesm path {volume}   (--replace drops it)"))
+            .next(format!("pvesm path {volume}   # --replace drops it"))
             .fail();
     };
     if own::is_program(&session.host, &target) {
@@ -65,7 +65,7 @@ fn runnable(session: &Session, vmid: u32, volume: &str) -> Result<PathBuf> {
         cure.push_str(&format!(" && qm set {vmid} --hookscript {storage}:snippets/{name}"));
     }
     Fault::refused(format!("VM {vmid}: {volume} would not run from hooks.d/{vmid}: {}", why.why()))
-        .next(format!("{cure}   (--replace drops it)"))
+        .next(format!("{cure}   # --replace drops it"))
         .fail()
 }
 
@@ -82,7 +82,7 @@ impl Chained {
                 if tree::read_link(link).ok().as_ref() != Some(&target) {
                     let what = format!("VM {}: {shown} is there already and is not a link to", self.vmid);
                     return Fault::problem(format!("{what} {}", session.host.shown(&target)))
-                        .next(format!("ls -l {shown}   (and move it out of the way)"))
+                        .next(format!("ls -l {shown}   # and move it out of the way"))
                         .fail();
                 }
             }

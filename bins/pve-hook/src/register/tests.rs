@@ -50,12 +50,12 @@ fn what_would_be_skipped_is_not_chained() {
     mode(&snippets.join("theirs"), 0o644);
     fs::write(snippets.join(".dot"), "").unwrap();
     for (volume, why, next) in [
-        (THEIRS, "it is not executable", "chmod +x /var/lib/vz/snippets/theirs   (--replace drops it)"),
+        (THEIRS, "it is not executable", "chmod +x /var/lib/vz/snippets/theirs   # --replace drops it"),
         (
             "local:snippets/.dot",
             "its name begins with a dot",
             "mv /var/lib/vz/snippets/.dot /var/lib/vz/snippets/dot && qm set 111 --hookscript local:snippets/dot   \
-             (--replace drops it)",
+             # --replace drops it",
         ),
     ] {
         let error = chained::put(&session, 111, volume).err().unwrap();

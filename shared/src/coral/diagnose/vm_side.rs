@@ -120,7 +120,7 @@ fn guest_side(host: &HostSide, vm: &VmSide, found: &mut Vec<Finding>) {
 
 /// What gives a guest somebody to ask.
 pub(super) fn enable_agent(vmid: u32) -> String {
-    format!("{}   (counts from the next start of the VM)", qm::enable_agent_command(vmid))
+    format!("{}   # counts from the next start of the VM", qm::enable_agent_command(vmid))
 }
 
 /// What makes a guest answer that did not.

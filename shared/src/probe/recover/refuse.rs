@@ -12,7 +12,7 @@ use crate::{
     probe::{
         classify::{self, clean},
         evidence::{Agent, Evidence},
-        verdict::{FailureType, Verdict},
+        verdict::{FailureType, Status, Verdict},
     },
     proc,
     pve::{self, config_lock},
@@ -49,7 +49,11 @@ fn nothing(evidence: &Evidence, verdict: &Verdict, plan: &Plan) -> Option<Fault>
     let id = shown(&evidence.instance.id);
     if !verdict.recovery_needed {
         let told: Vec<_> = verdict.problems.iter().map(|problem| problem.text.as_str()).collect();
-        let what = if told.is_empty() { "nothing is wrong with it".into() } else { told.join("; ") };
+        let what = match (told.as_slice(), verdict.status) {
+            ([], Status::Unknown) => "whether anything is wrong with it is not known".into(),
+            ([], _) => "nothing is wrong with it".into(),
+            _ => told.join("; "),
+        };
         let next = verdict.problems.iter().find_map(|problem| problem.next.clone());
         let fault = Fault::refused(format!("{id}: nothing here treats this: {what}"));
         return Some(match next {

@@ -47,7 +47,7 @@ fn set_aside(session: &Session, path: &Path, why: &str) -> Result<Option<String>
     crate::failpoint::write_handed_over();
     renamed.with_context(|| format!("{what}; cannot rename it to {shown}.damaged"))?;
     let vm = path.file_name().and_then(|name| name.to_str()?.split('-').nth(1)?.parse::<u32>().ok());
-    let cure = vm.map(|vmid| format!(" && qm reboot {vmid}   (where the VM is without a device)"));
+    let cure = vm.map(|vmid| format!(" && qm reboot {vmid}   # where the VM is without a device"));
     Fault::problem(format!("{what}; it is {shown}.damaged now"))
         .next(format!("cat {shown}.damaged{}", cure.unwrap_or_default()))
         .fail()

@@ -190,7 +190,7 @@ fn what_cannot_be_given_back_is_told_with_the_command_and_healed_later() {
     let command = "device_add usb-host,id=usb0,bus=xhci.0,port=1,hostbus=4,hostport=1";
     assert_eq!(code, Code::Problem);
     assert_eq!(what, format!("VM 275: QMP {command}: QEMU says: failed to open host usb device; the VM is without it"));
-    assert_eq!(next, format!("qm monitor 275   and there: {command}"));
+    assert_eq!(next, format!("qm monitor 275   # and there: {command}"));
     assert_eq!(ground.records(), 1);
     ground.qemu().told.clear();
     assert_eq!(heal(&ground.session).unwrap(), ["VM 275: usb0 was given back (hostbus=4,hostport=1)"]);
@@ -228,7 +228,7 @@ fn a_damaged_intent_is_told_and_set_aside() {
     assert!(told.starts_with(&format!("{shown}: EOF while parsing")), "{told}");
     assert!(told.ends_with(&format!("is not known; it is {shown}.damaged now")), "{told}");
     let next = Fault::of(&error).unwrap().next.clone().unwrap();
-    assert_eq!(next, format!("cat {shown}.damaged && qm reboot 275   (where the VM is without a device)"));
+    assert_eq!(next, format!("cat {shown}.damaged && qm reboot 275   # where the VM is without a device"));
     assert_eq!(fs::read_to_string(ground.session.host.at(&format!("{shown}.damaged"))).unwrap(), half);
     assert_eq!(heal(&ground.session).unwrap(), Vec::<String>::new());
     assert_eq!((ground.qemu().told.len(), ground.records()), (0, 0));

@@ -142,7 +142,7 @@ impl Climb<'_> {
             }
             Taken::Died => {
                 Fault::problem(format!("{port}: the process that does it died ({what}); how far it came is unknown"))
-                    .next("usb-reset heal   (who killed it? journalctl -k | grep -i oom)")
+                    .next("usb-reset heal   # who killed it? journalctl -k | grep -i oom")
                     .fail()
             }
         }
