@@ -91,7 +91,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap:
 
 /// Ends a run that could not be understood. To Nagios, 2 would mean that the Coral is broken.
 pub fn mistyped(error: clap::Error) -> ExitCode {
-    let nagios = std::env::args().any(|word| word.trim_start_matches('-') == "nagios");
+    let nagios = std::env::args_os().any(|word| word.to_string_lossy().trim_start_matches('-') == "nagios");
     if !error.use_stderr() || !nagios {
         passthrough::cli::mistyped::<Cli>(error);
     }

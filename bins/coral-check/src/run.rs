@@ -117,6 +117,8 @@ pub fn nagios(cli: &Cli) -> ExitCode {
 fn examined(session: &Session, cli: &Cli) -> Result<Report> {
     session.warn_unless_root();
     require_sysfs(session)?;
+    // Before the look: what another run cures meanwhile is not to be cured once more.
+    let turn = if cli.fixes() { fix::turn(session) } else { Ok(None) };
     let unhealed = if cli.fixes() { heal(session)? } else { None };
     let (vm, port) = (cli.vm, cli.port.clone());
     let wanted = Wanted { vm, port, ask_guests: !cli.no_guest, resets_allowed: cli.resets, closing: false };
@@ -131,7 +133,10 @@ fn examined(session: &Session, cli: &Cli) -> Result<Report> {
     }
     if cli.fixes() {
         for patient in &mut corals {
-            treat(session, cli, &wanted, patient)?;
+            match &turn {
+                Ok(_) => treat(session, cli, &wanted, patient)?,
+                Err(error) => fix::leave(session, patient, error, cli.skip_checks),
+            }
         }
         remember(session, &corals);
     }

@@ -32,7 +32,9 @@ pub fn run(cli: &Cli) -> Result<u8> {
     };
     match (&cli.verb, cli.vmid, cli.phase) {
         // To the parser it is a command with a VMID besides: not one that is to be done for every VM.
-        (Some(_), Some(vmid), _) => in_front(vmid, env::args().skip(1)),
+        (Some(_), Some(vmid), _) => {
+            in_front(vmid, env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()))
+        }
         (Some(Verb::Register(what)), ..) => told(&|session| register::register(session, what)),
         (Some(Verb::Unregister(which)), ..) => told(&|session| register::unregister(session, which)),
         (Some(Verb::Check { vmids }), ..) => told(&|session| check::check(session, vmids)),

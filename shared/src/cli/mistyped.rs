@@ -12,6 +12,10 @@ use std::{
     io::{self, Write},
 };
 
+fn program() -> Option<String> {
+    std::env::args_os().next().map(|name| name.to_string_lossy().into_owned())
+}
+
 /// Ends the program over what cannot be understood, or with the help that was asked for. Where the same words in another
 /// order are a command, that command is told.
 pub fn mistyped<C: CommandFactory>(mut error: clap::Error) -> ! {
@@ -37,8 +41,7 @@ pub fn mistyped<C: CommandFactory>(mut error: clap::Error) -> ! {
     }
     if error.use_stderr() && words.iter().any(|word| word == "--json") {
         let message = paragraph(&error.to_string());
-        let help =
-            || std::env::args().next().map(|name| format!("{} --help", name.rsplit('/').next().unwrap_or_default()));
+        let help = || program().map(|name| format!("{} --help", name.rsplit('/').next().unwrap_or_default()));
         let next = meant.or_else(help);
         let document = json!({ "error": { "exit_code": 2, "message": message, "next": next } });
         Output::new(true).text(&format!("{document:#}"));

@@ -12,13 +12,14 @@ use super::{
 };
 use crate::{
     fault::{Code, Fault},
+    lock::Locks,
     session::Session,
     usb::{
         Port, UsbDevice, replug,
         reset::{Consent, Outcome, Rung, climb},
     },
 };
-use anyhow::Result;
+use anyhow::{Error, Result};
 use std::{
     thread,
     time::{Duration, Instant},
@@ -28,6 +29,25 @@ use std::{
 const SETTLE: Duration = Duration::from_secs(10);
 /// How often is looked meanwhile.
 const TICK: Duration = Duration::from_secs(2);
+
+/// The turn of one run that cures: whoever comes meanwhile waits, and looks only then, so that nothing is done twice. A dry run
+/// takes none.
+pub fn turn(session: &Session) -> Result<Option<Locks>> {
+    if session.dry_run {
+        return Ok(None);
+    }
+    Locks::take(&session.host, &["coral".into()], session.log.program(), &session.lock_deadline()).map(Some)
+}
+
+/// Somebody else has the turn: what there would be to do is left to him.
+pub fn leave(session: &Session, patient: &mut Patient, error: &Error, force: bool) {
+    let first = rungs(patient.evidence(), &patient.findings, force).first().copied();
+    if let Some(rung) = first {
+        let fault = fault_of(error);
+        patient.note(session, word(rung), &Outcome::Refused(fault.what.clone()));
+        patient.fault = Some(fault);
+    }
+}
 
 /// Cures with what touches only the Coral; `force` although nothing was found. Afterwards the patient is as it is then.
 pub fn cure(session: &Session, wanted: &Wanted, patient: &mut Patient, force: bool) -> Result<()> {

@@ -29,6 +29,23 @@ finds 0 ok
 expect_exit 0 coral-check history
 expect_text replug
 
+# Several at once, as cron and a person: one cures, the others wait and find it well, or say who is at it.
+coral_stale 275
+history=/var/lib/pve-hooks/coral-history.jsonl
+before=$(wc -l <$history)
+runs=()
+for n in 0 1 2 3; do
+    coral-check --fix --timeout 80s >"/run/lab/fix.$n" 2>&1 &
+    runs+=($!)
+done
+for n in 0 1 2 3; do
+    status=0
+    wait "${runs[n]}" || status=$?
+    [[ $status == 0 || $status == 3 ]] || fail "exit $status: $(<"/run/lab/fix.$n")"
+done
+(($(wc -l <$history) == before + 1)) || fail "cured more than once: $(<$history)"
+usb_live 275 || fail "not cured: $(usb_handles 275)"
+
 # device_add fails once: another client of QEMU is quicker to have the port, for a moment. It is tried again.
 # Where the first device_add comes when the port is free again, once more.
 for ((try = 0; try < 5; try++)); do

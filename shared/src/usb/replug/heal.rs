@@ -1,6 +1,11 @@
 //! Gives back what a run that died took off a VM.
 
-use super::{super::Passed, exclusive, give_back, options, record::Record, settle, title, turn};
+use super::{
+    super::{Passed, devices},
+    exclusive, give_back, options,
+    record::Record,
+    settle, title, turn,
+};
 use crate::{
     fault::Fault,
     pve::{self, qemu_pid},
@@ -18,6 +23,7 @@ pub fn heal(session: &Session) -> Result<Vec<String>> {
     for (path, record) in Record::all(&session.host)? {
         let healed = match record {
             Ok(record) if record.is_current(&session.host) => heal_one(session, &record),
+            Ok(record) if record.may_be_current(&session.host) => unknown(session, &record, &path),
             // Of a QEMU that is gone: it says nothing any more.
             Ok(_) if session.dry_run => continue,
             Ok(_) => state::remove(&path).map(|()| None),
@@ -53,16 +59,30 @@ fn set_aside(session: &Session, path: &Path, why: &str) -> Result<Option<String>
         .fail()
 }
 
+/// The QEMU that it is about lives, and PVE's file does not name it: it may be without its device.
+fn unknown(session: &Session, record: &Record, path: &Path) -> Result<Option<String>> {
+    let (host, vmid) = (&session.host, record.vmid);
+    let pidfile = host.shown(&host.qemu_run().join(format!("{vmid}.pid")));
+    Fault::problem(format!(
+        "VM {vmid}: whether {} has to be given back is not known: its QEMU lives, and {pidfile} does not name it",
+        record.options.id
+    ))
+    .next(format!("cat {pidfile}; cat {}", host.shown(path)))
+    .fail()
+}
+
 fn heal_one(session: &Session, record: &Record) -> Result<Option<String>> {
     let host = &session.host;
     let (vmid, id) = (record.vmid, &record.options.id);
     let config = pve::load(host, vmid)?;
     let Some(passed) = Passed::of(host, &config).into_iter().find(|passed| passed.usb.key == *id) else {
         // Taken out of the configuration since: it does not belong to the VM any more.
-        if !session.dry_run {
-            record.forget(host)?;
+        if session.dry_run {
+            return Ok(None);
         }
-        return Ok(None);
+        record.forget(host)?;
+        let shown = host.shown(&host.vm_configs().join(format!("{vmid}.conf")));
+        return Ok(Some(format!("VM {vmid}: {id} is not in {shown} any more, so it is not given back")));
     };
     session.require_root()?;
     let _locks = exclusive(session, &passed)?;
@@ -79,6 +99,14 @@ fn heal_one(session: &Session, record: &Record) -> Result<Option<String>> {
     if seen.is_some() {
         record.forget(host)?;
         return Ok(None);
+    }
+    let other = devices(host).into_iter().find(|device| record.options.mean(device) && !passed.means(device));
+    if let (Some(device), Ok(source)) = (other, &passed.source) {
+        record.forget(host)?;
+        let (title, port) = (title(&passed), &device.port);
+        return Ok(Some(format!(
+            "{title}: {port} is not given back: it is {source} now, which counts from the next start of the VM"
+        )));
     }
     give_back(session, monitor, vmid, &record)?;
     let told = format!("{} was given back ({})", title(&passed), record.options.criteria());

@@ -79,6 +79,12 @@ impl Record {
         self.boot_id == host.boot_id() && qemu(host, self.vmid) == Some((self.pid, self.start_time))
     }
 
+    /// Whether the QEMU that it is about lives, whatever PVE's files say of it.
+    pub(super) fn may_be_current(&self, host: &Host) -> bool {
+        let lives = || proc::start_time(host, self.pid) == Some(self.start_time);
+        self.boot_id == host.boot_id() && lives() && pve::vm_of(host, self.pid) == Some(self.vmid)
+    }
+
     /// Removes it: the device is in QEMU.
     pub(super) fn forget(&self, host: &Host) -> Result<()> {
         state::remove(&path(host, self.vmid, &self.options.id))

@@ -200,17 +200,52 @@ fn what_cannot_be_given_back_is_told_with_the_command_and_healed_later() {
 
 #[test]
 fn an_intent_of_another_qemu_or_another_configuration_is_dropped() {
-    for path in ["proc/4711/stat", "etc/pve/qemu-server/275.conf"] {
+    let config = "etc/pve/qemu-server/275.conf";
+    for (path, from, to, expected) in [
+        ("proc/4711/stat", " 1 0 5", " 1 0 6", None),
+        (
+            config,
+            "usb0: host",
+            "usb1: host",
+            Some("VM 275: usb0 is not in /etc/pve/qemu-server/275.conf any more, so it is not given back"),
+        ),
+        (
+            config,
+            "=4-1",
+            "=4-2",
+            Some("VM 275: usb0: 4-1 is not given back: it is 4-2 now, which counts from the next start of the VM"),
+        ),
+    ] {
         let ground = Ground::new();
         ground.qemu().failures = 3;
         ground.replug().unwrap_err();
         ground.qemu().told.clear();
         let file = ground.session.host.at(path);
         let text = fs::read_to_string(&file).unwrap();
-        fs::write(file, text.replace(" 1 0 5", " 1 0 6").replace("usb0: host", "usb1: host")).unwrap();
-        assert_eq!(heal(&ground.session).unwrap(), Vec::<String>::new());
+        fs::write(file, text.replace(from, to)).unwrap();
+        assert_eq!(heal(&ground.session).unwrap(), Vec::from_iter(expected.map(str::to_owned)));
         assert_eq!((ground.qemu().told.len(), ground.records()), (0, 0), "{path}");
     }
+}
+
+#[test]
+fn an_intent_outlives_a_pid_file_that_says_nothing() {
+    let ground = Ground::new();
+    ground.qemu().failures = 3;
+    ground.replug().unwrap_err();
+    ground.qemu().failures = 0;
+    ground.qemu().told.clear();
+    let file = ground.session.host.qemu_run().join("275.pid");
+    let pid = fs::read_to_string(&file).unwrap();
+    for text in [Some(""), None] {
+        text.map_or_else(|| fs::remove_file(&file), |text| fs::write(&file, text)).unwrap();
+        let told = heal(&ground.session).unwrap_err().to_string();
+        assert!(told.ends_with("its QEMU lives, and /run/qemu-server/275.pid does not name it"), "{told}");
+        assert_eq!((ground.qemu().told.len(), ground.records()), (0, 1));
+    }
+    fs::write(file, pid).unwrap();
+    assert_eq!(heal(&ground.session).unwrap(), ["VM 275: usb0 was given back (hostbus=4,hostport=1)"]);
+    assert_eq!(ground.records(), 0);
 }
 
 #[test]
