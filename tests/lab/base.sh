@@ -41,12 +41,12 @@ wait_for() {
     done
 }
 
-# alive PID: PID 1 does not reap strangers here, so a zombie counts as dead.
+# alive PID: PID 1 does not reap strangers here, so a zombie counts as dead; not before its last thread, which has what it had open.
 alive() {
-    local stat
+    local stat threads
     { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
-    stat=${stat##*) }
-    [[ ${stat%% *} != [ZX] ]]
+    stat=${stat##*) } threads=(/proc/"$1"/task/*)
+    [[ ${stat%% *} != [ZX] ]] || ((${#threads[@]} > 1))
 }
 dead() { ! alive "$1"; }
 

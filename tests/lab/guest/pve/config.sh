@@ -46,10 +46,11 @@ set_option() {
 }
 
 alive() {
-    local stat
+    local stat threads
     { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
-    stat=${stat##*) }
-    [[ ${stat%% *} != [ZX] ]]
+    stat=${stat##*) } threads=(/proc/"$1"/task/*)
+    # What a process had open, its last thread closes.
+    [[ ${stat%% *} != [ZX] ]] || ((${#threads[@]} > 1))
 }
 
 # The pid of VMID's QEMU; trusted only when its command line carries our pid file.
