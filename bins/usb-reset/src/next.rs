@@ -54,9 +54,9 @@ fn stopped_vm(session: &Session, device: &UsbDevice<'_>) -> Option<u32> {
 /// After one that was refused before anything was changed.
 pub fn after_refusal(session: &Session, device: &UsbDevice<'_>, attempt: &Attempt, why: &str) -> String {
     let port = &device.port;
-    // Where it is the only thing in the way.
-    let holder = why.split_once(": pid ").filter(|_| !why.contains("; "));
-    let holder = holder.and_then(|(_, rest)| rest.split(' ').next()?.parse().ok());
+    // Where it is the only thing in the way. Behind the first place stand names that others chose.
+    let holder = why.split_once(": ").filter(|_| !why.contains("; ")).and_then(|(_, rest)| rest.strip_prefix("pid "));
+    let holder = holder.and_then(|rest| rest.split(' ').next()?.parse().ok());
     let unread = why.split_once(" is not known: cannot read ").and_then(|(_, rest)| rest.split(": ").next());
     let next = match attempt.rung {
         _ if device.is_root_hub() => below(device),

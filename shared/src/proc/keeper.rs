@@ -22,7 +22,13 @@ pub fn stop_command(host: &Host, pid: i32) -> Option<String> {
 
 /// The first service of the system's: what a person started lies below his session.
 fn service<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    names.skip_while(|name| *name != "system.slice").find(|name| name.ends_with(".service") && is_plain(name))
+    let mut names = names.skip_while(|name| *name != "system.slice");
+    names.find(|name| name.ends_with(".service")).filter(|name| is_plain(name) && !is_vital(name))
+}
+
+/// What the host itself lives on: logind has the GPU of each session open, and to stop it would help nobody.
+fn is_vital(name: &str) -> bool {
+    ["systemd-", "dbus", "pve", "qmeventd", "ssh"].iter().any(|vital| name.starts_with(vital))
 }
 
 fn is_plain(name: &str) -> bool {
@@ -57,6 +63,8 @@ mod tests {
             ("0::/lxc/101/ns/system.slice/$(reboot).service\n", Some("pct shutdown 101")),
             ("0::/lxc/1;reboot/ns\n", None),
             ("0::/system.slice/-H.service\n", None),
+            ("0::/system.slice/systemd-logind.service\n", None),
+            ("0::/system.slice/pvedaemon.service\n", None),
             ("0::/user.slice/user-1000.slice/user@1000.service/app.slice/app-node.service\n", None),
             ("0::/\n", None),
             ("", None),
